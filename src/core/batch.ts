@@ -1,0 +1,53 @@
+import { BATCH_MAX_RECORDS } from "./limits.ts";
+import type { Segment } from "./segment.ts";
+
+/** What became of a record; `pending` until its sink has decided. */
+export const Outcome = { pending: 0, delivered: 1, deadLettered: 2 } as const;
+
+/** Facts of a record that change how its sink's answer is read. A set of bits. */
+export const RecordFlag = {
+  /** It may have reached the sink before: a conflict is a delivery. */
+  maybeSent: 1,
+  /** It was refused once and now stands in the batch as plain text. */
+  asText: 2,
+  /** Its line was cut: only `kept` bytes of it are in the document. */
+  cut: 4,
+} as const;
+
+/**
+ * Bytes in a sink's wire format and the list of records in them. The memory is taken once and used again and again.
+ * Record i's wire bytes are buffer[starts[i], ends[i]); its event is bytes [from[i], to[i]) of `segments[segmentOf[i]].file`.
+ * A sink may move wire bytes (compaction) and set `outcome`, `flags`, `starts` and `ends`; the rest is fixed once sealed.
+ */
+export class Batch {
+  readonly slot: number;
+  readonly buffer: Buffer;
+  length = 0;
+  count = 0;
+  readonly starts: Int32Array = new Int32Array(BATCH_MAX_RECORDS);
+  readonly ends: Int32Array = new Int32Array(BATCH_MAX_RECORDS);
+  readonly from: Float64Array = new Float64Array(BATCH_MAX_RECORDS);
+  readonly to: Float64Array = new Float64Array(BATCH_MAX_RECORDS);
+  /** Bytes of the event that are in the document: `to - from` unless it was cut. */
+  readonly kept: Float64Array = new Float64Array(BATCH_MAX_RECORDS);
+  readonly segmentOf: Uint16Array = new Uint16Array(BATCH_MAX_RECORDS);
+  readonly flags: Uint8Array = new Uint8Array(BATCH_MAX_RECORDS);
+  readonly outcome: Uint8Array = new Uint8Array(BATCH_MAX_RECORDS);
+  segments: Segment[] = [];
+  /** `clock.monotonicMs()` of the first record. */
+  openedAtMs = 0;
+
+  constructor(slot: number, buffer: Buffer) {
+    this.slot = slot;
+    this.buffer = buffer;
+  }
+
+  reset(): void {
+    this.length = 0;
+    this.count = 0;
+    this.segments = [];
+    this.openedAtMs = 0;
+  }
+
+  static readonly BYTES_OF_ARRAYS: number = BATCH_MAX_RECORDS * (4 + 4 + 8 + 8 + 8 + 2 + 1 + 1);
+}

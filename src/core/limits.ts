@@ -1,0 +1,82 @@
+/** Every fixed limit of the program, with its unit and its reason. What a user can set is in `config/`. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Bytes before a cursor that must still be there when it is read again (design: the tail check). */
+export const TAIL_BYTES = 64;
+
+/** The head of a file names it: its first line, cut here, so that identity never needs a long line. */
+export const HEAD_MAX_BYTES = 1 * KiB;
+
+/** What one synchronous turn of the inner loop reads: 1–2 ms of work, so that timers and sockets stay on time. */
+export const CHUNK_BYTES = 256 * KiB;
+
+/** What the read buffer holds beyond the largest line. */
+export const READ_SLACK_BYTES = 64 * KiB;
+
+/** Largest batch body. Elasticsearch takes 100 MiB, but beyond 2 MiB throughput does not rise while memory does. */
+export const BATCH_MAX_BYTES = 2 * MiB;
+
+/** Records in a batch: 2 MiB of the shortest possible documents, rounded up. The per-record arrays are sized by it. */
+export const BATCH_MAX_RECORDS = 16_384;
+
+/** Stretches of files in one batch: one per file and uninterrupted run. A batch with this many is sealed. */
+export const BATCH_MAX_SEGMENTS = 1_024;
+
+/** Requests in flight per sink where not set. */
+export const IN_FLIGHT_MAX = 2;
+
+/** Stretches of a sink that are sent and not yet committed, because one before them still waits. */
+export const UNCOMMITTED_SEGMENTS_MAX = 4_096;
+
+/** A line becomes at most this many bytes per byte (a control character becomes six: \u0000). */
+export const ESCAPE_FACTOR = 6;
+
+/** Nesting of a JSON line; deeper ones are plain text. Elasticsearch's own limit is 1,000. */
+export const JSON_MAX_DEPTH = 200;
+
+/** Digits of a number; longer ones go as text. Elasticsearch refuses more than 1,000. */
+export const NUMBER_MAX_DIGITS = 300;
+
+/** Members of all objects of one line; a line with more is plain text, since the span table is fixed. */
+export const JSON_MAX_MEMBERS = 16_384;
+
+/** Times further than this from when the file was first seen are taken for garbage (contract §4). */
+export const TIME_MAX_DISTANCE_YEARS = 10;
+
+/** The journal is folded into a new snapshot at this size. */
+export const JOURNAL_MAX_BYTES = 8 * MiB;
+
+/** Groups of journal records are fsynced this often. */
+export const JOURNAL_SYNC_INTERVAL_MS = 1_000;
+
+/** Entries of files that are gone are kept this long, for a file that comes back (a volume mounted again). */
+export const GONE_FILE_KEPT_MS = 24 * 3_600_000;
+
+/** How long an unterminated tail may stay silent before it is delivered as it is. */
+export const TAIL_QUIET_DRAIN_MS = 500;
+export const TAIL_QUIET_ROTATED_MS = 5_000;
+
+/** Sweep intervals by how long a file has been silent. */
+export const SWEEP_HOT_MS = 250;
+export const SWEEP_WARM_MS = 1_000;
+export const SWEEP_COLD_MS = 9_000;
+/** A file is hot for this long after its last growth, then warm until the second. */
+export const HOT_FOR_MS = 10_000;
+export const WARM_FOR_MS = 120_000;
+/** Longest synchronous slice of a sweep. */
+export const SWEEP_SLICE_MS = 2;
+/** Directories below one root, and entries looked at in one sweep: a runaway tree must not hold the agent. */
+export const WALK_MAX_ENTRIES = 100_000;
+export const WALK_MAX_DEPTH = 32;
+/** Files that get a notification watch of their own; beyond, directories are watched. */
+export const WATCHED_FILES_MAX = 300;
+
+/** Answers of servers that are kept for a message: characters of a reason, reasons of one answer. */
+export const REASON_MAX_CHARS = 500;
+export const REASONS_MAX = 20;
+
+/** The termination log of Kubernetes is cut at this size. */
+export const TERMINATION_LOG_MAX_BYTES = 4_096;
+export const TERMINATION_LOG_INTERVAL_MS = 250;

@@ -1,0 +1,78 @@
+import type { Batch } from "./batch.ts";
+
+/** How a sink frames a document; the inner loop calls it for every record. */
+export interface Wire {
+  /** Most bytes that `begin` and `end` add to one document. */
+  readonly overheadBytes: number;
+  /** Writes what comes before the document at out[at] and returns the offset behind it. `id` is id[0, idBytes), ASCII. */
+  begin(out: Buffer, at: number, id: Buffer, idBytes: number): number;
+  /** Writes what comes after the document. */
+  end(out: Buffer, at: number): number;
+}
+
+/** The line behind a record, read again from its file. */
+export interface Original {
+  readonly path: string;
+  readonly offset: number;
+  /** Length of the event in the file, line end included. */
+  readonly length: number;
+  /** Payload without the line end, cut to what was kept; undefined when the file no longer holds these bytes. */
+  readonly bytes: Buffer | undefined;
+}
+
+/** What a pipeline offers to its sink, for the rare cases that need more than bytes. */
+export interface RecordSource {
+  /** Reads the event again. The buffer is valid until the next call. */
+  original(batch: Batch, record: number): Original;
+  /**
+   * Writes record i again, framed, as plain text with the server's reason, and returns the offset behind it; the caller
+   * guarantees `maxTextBytes(record)` bytes of room at `out[at]`.
+   */
+  encodeAsText(batch: Batch, record: number, reason: string, out: Buffer, at: number): number;
+  maxTextBytes(batch: Batch, record: number): number;
+  /** The `_id` that the record is sent under. */
+  id(batch: Batch, record: number): string;
+  /** Gives the record a salted id (`~1`, …), durably, and writes the record again at out[at] under it; for a conflict with another event. */
+  salt(batch: Batch, record: number, out: Buffer, at: number): number;
+  /** An unexpected conflict is a delivery: the state was lost or damaged, or the last run did not stop cleanly, and the file was there at the start. */
+  toleratesConflict(batch: Batch, record: number): boolean;
+}
+
+export type SinkState = "ok" | "retrying" | "refusing" | "down";
+
+/** What `/status` shows of a sink. */
+export interface SinkStatus {
+  readonly name: string;
+  readonly type: string;
+  readonly state: SinkState;
+  /** RFC 3339: when the state began. */
+  readonly since: string;
+  readonly lastError: { readonly code: string; readonly message: string } | null;
+  readonly deliveredLines: number;
+  readonly deliveredBytes: number;
+  readonly retries: number;
+  readonly rejected: number;
+  readonly unexpectedConflicts: number;
+  readonly deadLetters: number;
+}
+
+/** A destination. Every folder under `sinks/` makes one. */
+export interface Sink {
+  readonly name: string;
+  readonly type: string;
+  readonly wire: Wire;
+  /** Begins in the background what the destination needs (templates); trouble is reported and retried, never thrown. */
+  start(): void;
+  /**
+   * Sends a sealed batch until every record has an outcome; resolves then. Retries for ever. Rejects only with
+   * `DeliveryAborted`, after `stop` was called: what is still pending counts as not delivered.
+   */
+  deliver(batch: Batch): Promise<void>;
+  status(): SinkStatus;
+  /** Ends waits and requests; pending deliveries reject. Resolves when no timer, socket or descriptor is left. */
+  stop(): Promise<void>;
+}
+
+export class DeliveryAborted extends Error {
+  override readonly name = "DeliveryAborted";
+}

@@ -1,0 +1,117 @@
+/** What is known about files across restarts. `state/` keeps it on disk; the other stages read and change it through `StateStore`. */
+
+/** A boundary that bytes alone do not decide; a re-read obeys it (design idea 5). */
+export interface Boundary {
+  readonly from: number;
+  /** Offset behind the event, line end included if there was one. */
+  readonly to: number;
+  /** Bytes of the event that were kept when it was cut by `max_line_bytes`; undefined when it was not. */
+  readonly kept?: number;
+}
+
+/** How far one sink has come in one file. Offsets and counts are bytes of the file. */
+export interface CursorRecord {
+  readonly sink: string;
+  /** Bytes before are not seen by this sink. */
+  readonly start: number;
+  /** Behind the longest prefix whose every byte is delivered, filtered, dead-lettered, cut or lost. */
+  committed: number;
+  /** Up to TAIL_BYTES bytes before `committed`. */
+  tail: Buffer;
+  /** `@timestamp` of the last record before `committed`, as sent; "" when there was none. The next record without a time takes it. */
+  lastTime: string;
+  /** Bytes below may have been sent before: a conflict there is a delivery. */
+  sent: number;
+  /** The five final terms of contract §5; their sum is `committed - start`. */
+  delivered: number;
+  filtered: number;
+  deadLettered: number;
+  cut: number;
+  lost: number;
+  /** Ascending by `from`; kept until `committed` is above `to`. */
+  boundaries: Boundary[];
+  /** Salt of the `_id` by `from`; kept until `committed` is above `from`. */
+  salts: Map<number, number>;
+}
+
+/** The five final terms, as increments. */
+export interface Terms {
+  delivered: number;
+  filtered: number;
+  deadLettered: number;
+  cut: number;
+  lost: number;
+}
+
+/** One content of one file: a truncated or replaced file is a new record with a higher generation. */
+export interface FileRecord {
+  /** Number of the record in the state directory; never used twice. */
+  readonly uid: number;
+  readonly device: string;
+  readonly inode: string;
+  readonly birthtimeMs: number;
+  /** Path under which it was first seen: `log.file.path`, kept through renames. */
+  readonly path: string;
+  /** Modification time at first sight, the time of records before the first with a time. */
+  readonly seenMtimeMs: number;
+  readonly generation: number;
+  /** Path under which it was last seen; follows renames. */
+  lastPath: string;
+  /** Hex of the head's SHA-256 and the number of bytes under it; "" and 0 until the head is known. */
+  headHash: string;
+  headBytes: number;
+  /** 32 hex digits; "" until it is first used. Never computed again after that. */
+  key: string;
+  /** When the file was last found to be gone, milliseconds since 1970; 0 while it exists. */
+  goneAtMs: number;
+  readonly cursors: Map<string, CursorRecord>;
+}
+
+/** What this start found in the state directory. */
+export type Found = "nothing" | "stopped" | "crashed" | "damaged";
+
+export interface Commit {
+  readonly file: FileRecord;
+  readonly cursor: CursorRecord;
+  readonly committed: number;
+  readonly tail: Buffer;
+  readonly lastTime: string;
+  readonly terms: Terms;
+}
+
+/**
+ * Every change is written to the journal before the call returns (it survives `kill -9`), and fsynced in groups. Calls
+ * documented as durable are fsynced before they return. All throw PannierError `state_write_failed` when the journal cannot
+ * be written; nothing has changed then and the call may be repeated.
+ */
+export interface StateStore {
+  readonly found: Found;
+  /** Names this machine or Pod in file keys: POD_UID, the machine id, or a UUID of its own. */
+  readonly scope: string;
+  readonly files: ReadonlyMap<number, FileRecord>;
+
+  /** A file (or new content of one) is seen. Durable when `generation` > 0. */
+  addFile(facts: {
+    device: string;
+    inode: string;
+    birthtimeMs: number;
+    path: string;
+    seenMtimeMs: number;
+    generation: number;
+  }): FileRecord;
+  /** Sets head and key, once. */
+  nameFile(file: FileRecord, headHash: string, headBytes: number, key: string): void;
+  moveFile(file: FileRecord, path: string): void;
+  /** Marks a file as gone, or (0) as back. */
+  markGone(file: FileRecord, goneAtMs: number): void;
+  /** The cursor of a sink in a file, made with `start` when there is none. */
+  openCursor(file: FileRecord, sink: string, start: number): CursorRecord;
+  /** Raises sent-marks; entries that do not rise are not written. */
+  markSent(marks: readonly { file: FileRecord; cursor: CursorRecord; to: number }[]): void;
+  addBoundary(file: FileRecord, cursor: CursorRecord, boundary: Boundary): void;
+  /** Durable. */
+  addSalt(file: FileRecord, cursor: CursorRecord, from: number, salt: number): void;
+  commit(commits: readonly Commit[]): void;
+  /** Writes the stop record, fsyncs and releases the lock. */
+  stop(): Promise<void>;
+}
