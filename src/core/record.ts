@@ -12,11 +12,11 @@ export class Lane {
   timeBytes = 0;
 
   lastTime(): string {
-    return this.time.latin1Slice(0, this.timeBytes);
+    return this.time.toString("latin1", 0, this.timeBytes);
   }
 
   setLastTime(text: string): void {
-    this.timeBytes = this.time.latin1Write(text, 0, TIME_TEXT_BYTES);
+    this.timeBytes = this.time.write(text, 0, TIME_TEXT_BYTES, "latin1");
   }
 }
 
