@@ -10,8 +10,6 @@ export const RecordFlag = {
   maybeSent: 1,
   /** It was refused once and now stands in the batch as plain text. */
   asText: 2,
-  /** Its line was cut: only `kept` bytes of it are in the document. */
-  cut: 4,
 } as const;
 
 /**
@@ -28,8 +26,11 @@ export class Batch {
   readonly ends: Int32Array = new Int32Array(BATCH_MAX_RECORDS);
   readonly from: Float64Array = new Float64Array(BATCH_MAX_RECORDS);
   readonly to: Float64Array = new Float64Array(BATCH_MAX_RECORDS);
-  /** Bytes of the event that are in the document: `to - from` unless it was cut. */
-  readonly kept: Float64Array = new Float64Array(BATCH_MAX_RECORDS);
+  /** Bytes of the event that are not in the document, because it was cut; mostly 0. */
+  readonly cut: Float64Array = new Float64Array(BATCH_MAX_RECORDS);
+  /** The content hash of the event, from which its id is made again. */
+  readonly hashHigh: Int32Array = new Int32Array(BATCH_MAX_RECORDS);
+  readonly hashLow: Int32Array = new Int32Array(BATCH_MAX_RECORDS);
   readonly segmentOf: Uint16Array = new Uint16Array(BATCH_MAX_RECORDS);
   readonly flags: Uint8Array = new Uint8Array(BATCH_MAX_RECORDS);
   readonly outcome: Uint8Array = new Uint8Array(BATCH_MAX_RECORDS);
@@ -49,5 +50,5 @@ export class Batch {
     this.openedAtMs = 0;
   }
 
-  static readonly BYTES_OF_ARRAYS: number = BATCH_MAX_RECORDS * (4 + 4 + 8 + 8 + 8 + 2 + 1 + 1);
+  static readonly BYTES_OF_ARRAYS: number = BATCH_MAX_RECORDS * (4 + 4 + 8 + 8 + 8 + 4 + 4 + 2 + 1 + 1);
 }

@@ -21,11 +21,7 @@ export class PannierError extends Error {
   readonly hint: string | undefined;
   readonly exitCode: ExitCode;
 
-  constructor(
-    code: string,
-    message: string,
-    options: { hint?: string; exitCode?: ExitCode; cause?: unknown } = {},
-  ) {
+  constructor(code: string, message: string, options: { hint?: string; exitCode?: ExitCode; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;

@@ -13,7 +13,7 @@ const TIME_UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4,
 export function parseSizeBytes(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*([KMG]i?B|B)$/i.exec(text.trim());
   if (match === null) return undefined;
-  const bytes = Math.round(Number(match[1]) * SIZE_UNITS[match[2]!.toUpperCase()]!);
+  const bytes = Math.round(Number(match[1]) * SIZE_UNITS[match[2].toUpperCase()]);
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
@@ -21,7 +21,7 @@ export function parseSizeBytes(text: string): number | undefined {
 export function parseDurationMs(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim());
   if (match === null) return undefined;
-  const ms = Math.round(Number(match[1]) * TIME_UNITS_MS[match[2]!]!);
+  const ms = Math.round(Number(match[1]) * TIME_UNITS_MS[match[2]]);
   return Number.isSafeInteger(ms) ? ms : undefined;
 }
 
