@@ -89,3 +89,31 @@ export interface Config {
   readonly inputs: readonly InputConfig[];
   readonly sinks: readonly SinkConfig[];
 }
+
+/** What the memory plan gives to one sink. */
+export interface SinkPlan {
+  readonly name: string;
+  /** Batches: one that fills and `in_flight` that are sent. */
+  readonly batches: number;
+  /** Buffer of each: at least the largest record. A batch is sealed at `batch.maxBytes`, one large record may exceed that. */
+  readonly batchBufferBytes: number;
+}
+
+/** One pool of the plan, as it is printed: `{ name: "read buffer", bytes: 335872 }`. */
+export interface PlanLine {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** Every byte that can be held, taken from fixed pools (design idea 2). `plannedBytes` is the sum of the lines and at most the limit. */
+export interface MemoryPlan {
+  readonly limitBytes: number;
+  readonly plannedBytes: number;
+  /** The one read buffer that all sinks share: the largest line, its tail and what is read beyond it. */
+  readonly readBufferBytes: number;
+  /** Largest document of any input, escaped, with its fields. */
+  readonly maxRecordBytes: number;
+  /** In the order of `Config.sinks`. */
+  readonly sinks: readonly SinkPlan[];
+  readonly lines: readonly PlanLine[];
+}
