@@ -80,3 +80,28 @@ export const REASONS_MAX = 20;
 /** The termination log of Kubernetes is cut at this size. */
 export const TERMINATION_LOG_MAX_BYTES = 4_096;
 export const TERMINATION_LOG_INTERVAL_MS = 250;
+
+/** The same message about the same file or sink is said once in this time; what came between is counted (`repeated`). */
+export const LOG_FOLD_WINDOW_MS = 60_000;
+/** Messages that are remembered for folding; the oldest gives way. About 200 KiB at the worst usual length of a path. */
+export const LOG_FOLD_KEYS_MAX = 512;
+/** How long a full stderr is waited for before a line of the log is dropped and counted: shipping must not wait for a reader. */
+export const LOG_WRITE_PATIENCE_MS = 100;
+
+/** The listeners answer probes and people, one small answer each: more than this is a mistake or an attack. */
+export const HTTP_HEADER_MAX_BYTES = 8 * KiB;
+export const HTTP_CONNECTIONS_MAX = 64;
+export const HTTP_REQUEST_TIMEOUT_MS = 5_000;
+/** `/livez` measures the event loop this often, remembers the worst of that many measurements, and fails past the stall. */
+export const LOOP_TICK_MS = 500;
+export const LOOP_TICKS_KEPT = 20;
+export const LOOP_STALL_MAX_MS = 10_000;
+
+/** Kept back from the grace period, so that the drain record is written before the SIGKILL. */
+export const GRACE_RESERVE_MS = 500;
+/** The least time for a drain: Kubernetes gives a sidecar two seconds when the grace period is already over. */
+export const DRAIN_MIN_MS = 1_500;
+/** An announced drain without a SIGTERM is forgotten this long after its grace period. */
+export const DRAIN_SOON_FORGOTTEN_MS = 60_000;
+/** Grace when the announcement names none: Kubernetes' own default. */
+export const GRACE_DEFAULT_MS = 30_000;

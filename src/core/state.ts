@@ -7,6 +7,8 @@ export interface Boundary {
   readonly to: number;
   /** Bytes of the event that were kept when it was cut by `max_line_bytes`; undefined when it was not. */
   readonly kept?: number;
+  /** The event had no line end yet: what follows it is "continued". */
+  readonly unterminated?: boolean;
 }
 
 /** How far one sink has come in one file. Offsets and counts are bytes of the file. */

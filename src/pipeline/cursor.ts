@@ -1,0 +1,83 @@
+import type { Batch } from "../core/batch.ts";
+import { Lane, Tail } from "../core/record.ts";
+import type { Segment } from "../core/segment.ts";
+import type { SourceFile } from "../core/source.ts";
+import type { Boundary, CursorRecord } from "../core/state.ts";
+import type { EventIdSeed } from "../batches/event-id.ts";
+
+/**
+ * Where one sink stands in one file. `record` is what the journal knows; the rest is made again from it at each start.
+ *
+ *   start … committed … read … scannedTo … size
+ *            in flight ┘  └ begun line ┘
+ */
+export class Cursor {
+  readonly file: SourceFile;
+  readonly record: CursorRecord;
+  /** Ready JSON member for `log.file.path`, and the time of records before the first with one. */
+  readonly pathMember: Buffer;
+  readonly fallbackTime: Buffer;
+  readonly lane: Lane = new Lane();
+  /** Offset of the first byte that is in no batch yet: the beginning of an event. */
+  read: number;
+  readonly readTail: Tail = new Tail();
+  /** There is no line end in [read, scannedTo): of a line that grows, only new bytes are looked at. */
+  scannedTo: number;
+  readonly scannedTail: Tail = new Tail();
+  /** A line end that was found behind `scannedTo`; the line is then read whole. 0 when none. */
+  lineEnd = 0;
+  /** Offset at which an unterminated event was ended: what follows is "continued". -1 when there is none. */
+  continuesAt = -1;
+  /** Bytes below may have been sent by an earlier process. */
+  readonly maybeSentBelow: number;
+  /** Set once the file's key is known. */
+  seed: EventIdSeed | undefined = undefined;
+  /** The segment that is being filled, and the batch that it is in. */
+  segment: Segment | undefined = undefined;
+  segmentIndex = 0;
+  batch: Batch | undefined = undefined;
+  /** Segments sent or being filled, in file order: the first undone one holds the commit back. */
+  readonly uncommitted: Segment[] = [];
+  /** It stands in its pipeline's queue of cursors to read. */
+  queued = false;
+
+  constructor(file: SourceFile, record: CursorRecord) {
+    this.file = file;
+    this.record = record;
+    this.pathMember = Buffer.from(`"log.file.path":${JSON.stringify(file.record.path.toWellFormed())}`);
+    this.fallbackTime = Buffer.from(new Date(file.record.seenMtimeMs).toISOString());
+    this.read = record.committed;
+    this.scannedTo = record.committed;
+    this.readTail.set(record.tail, 0, record.tail.length);
+    this.maybeSentBelow = record.sent;
+    this.lane.setLastTime(record.lastTime);
+    if (record.boundaries.some((b) => b.to === record.committed && isUnterminated(b))) this.continuesAt = this.read;
+  }
+
+  /** The journaled boundary of the event that begins at `offset`, if there is one. */
+  boundaryAt(offset: number): Boundary | undefined {
+    return this.record.boundaries.length === 0 ? undefined : this.record.boundaries.find((b) => b.from === offset);
+  }
+
+  /** Offset of the first journaled boundary behind `read`, or Infinity. */
+  nextBoundary(): number {
+    for (const boundary of this.record.boundaries) if (boundary.from > this.read) return boundary.from;
+    return Infinity;
+  }
+
+  get unread(): number {
+    return Math.max(0, this.file.size - this.read);
+  }
+
+  get inFlight(): number {
+    return this.read - this.record.committed;
+  }
+
+  get isCommitted(): boolean {
+    return this.record.committed >= this.file.size;
+  }
+}
+
+function isUnterminated(boundary: Boundary): boolean {
+  return boundary.unterminated === true;
+}

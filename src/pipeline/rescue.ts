@@ -1,0 +1,134 @@
+import { EVENT_ID_MAX_BYTES, EventHasher, writeEventId, writeSalt } from "../batches/event-id.ts";
+import type { Batch } from "../core/batch.ts";
+import { Lane, Line } from "../core/record.ts";
+import type { Original, RecordSource, Wire } from "../core/sink.ts";
+import type { StateStore } from "../core/state.ts";
+import { type ReadBuffer, readAt } from "../files/follow.ts";
+import { bomBytes, lineEndBytes } from "../lines/newline.ts";
+import type { Cursor } from "./cursor.ts";
+import type { TurnInput } from "./turn.ts";
+
+const NO_TAIL = Buffer.alloc(0);
+const TIME_START = '{"@timestamp":"'.length;
+const QUOTE = 0x22;
+
+/**
+ * Goes back to the line behind a record, for the few that need more than their bytes in the batch: a second send as text, a
+ * dead letter, a salt. The line is read again from the file; when the file no longer holds it, the encoded document stands in.
+ */
+export class Rescue implements RecordSource {
+  readonly #buffer: ReadBuffer;
+  readonly #inputs: readonly TurnInput[];
+  readonly #wire: Wire;
+  readonly #state: StateStore;
+  readonly #cursorOf: (batch: Batch, record: number) => Cursor;
+  readonly #hasher = new EventHasher();
+  readonly #idBytes: Buffer = Buffer.alloc(EVENT_ID_MAX_BYTES);
+
+  constructor(options: {
+    buffer: ReadBuffer;
+    inputs: readonly TurnInput[];
+    wire: Wire;
+    state: StateStore;
+    cursorOf: (batch: Batch, record: number) => Cursor;
+  }) {
+    this.#buffer = options.buffer;
+    this.#inputs = options.inputs;
+    this.#wire = options.wire;
+    this.#state = options.state;
+    this.#cursorOf = options.cursorOf;
+  }
+
+  original(batch: Batch, record: number): Original {
+    const cursor = this.#cursorOf(batch, record);
+    const offset = batch.from[record]!;
+    const length = batch.to[record]! - offset;
+    return { path: cursor.file.record.path, offset, length, bytes: this.#readAgain(cursor, batch, record) };
+  }
+
+  /** The payload as it was read, or undefined: gone, overwritten, or its hash is another one now. */
+  #readAgain(cursor: Cursor, batch: Batch, record: number): Buffer | undefined {
+    if (cursor.file.fd < 0 || cursor.file.status === "replaced") return undefined;
+    const from = batch.from[record]!;
+    const length = batch.to[record]! - from;
+    const cutBytes = batch.cut[record]!;
+    const kept = cutBytes === 0 ? length : (cursor.boundaryAt(from)?.kept ?? 0);
+    const chunk = readAt(cursor.file, from, kept, NO_TAIL, 0, this.#buffer);
+    if (chunk.status !== "ok" || chunk.end - chunk.start < kept) return undefined;
+    this.#hasher.hash(this.#buffer.words, chunk.start, chunk.end, cursor.seed!, from, length);
+    if (this.#hasher.high !== batch.hashHigh[record] || this.#hasher.low !== batch.hashLow[record]) return undefined;
+    const { bytes } = this.#buffer;
+    const start = from === 0 ? chunk.start + bomBytes(bytes, chunk.start, chunk.end) : chunk.start;
+    const end = cutBytes === 0 ? chunk.end - lineEndBytes(bytes, start, chunk.end) : chunk.end;
+    return Buffer.from(bytes.subarray(start, end));
+  }
+
+  id(batch: Batch, record: number): string {
+    const cursor = this.#cursorOf(batch, record);
+    return this.#idBytes.toString("latin1", 0, this.#writeId(cursor, batch, record));
+  }
+
+  #writeId(cursor: Cursor, batch: Batch, record: number): number {
+    const from = batch.from[record]!;
+    const high = batch.hashHigh[record]!;
+    const at = writeEventId(this.#idBytes, 0, cursor.seed!, from, high, batch.hashLow[record]!);
+    return writeSalt(this.#idBytes, at, cursor.record.salts.get(from) ?? 0);
+  }
+
+  encodeAsText(batch: Batch, record: number, reason: string, out: Buffer, at: number): number {
+    const cursor = this.#cursorOf(batch, record);
+    const document = this.#document(batch, record);
+    const line = this.#lineAgain(cursor, batch, record, document);
+    line.refusedReason = reason;
+    const idBytes = this.#writeId(cursor, batch, record);
+    const start = this.#wire.begin(out, at, this.#idBytes, idBytes);
+    return this.#wire.end(out, this.#inputs[cursor.file.input]!.encoder.encode(line, out, start));
+  }
+
+  /** A line object of its own, since the shared one belongs to the inner loop. */
+  #lineAgain(cursor: Cursor, batch: Batch, record: number, document: Buffer): Line {
+    const line = new Line();
+    line.bytes = this.#readAgain(cursor, batch, record) ?? Buffer.from(document);
+    line.end = line.bytes.length;
+    line.offset = batch.from[record]!;
+    line.pathMember = cursor.pathMember;
+    line.fallbackTime = cursor.fallbackTime;
+    // Every document begins with its time; the second form of a record carries the same one.
+    line.lane = new Lane();
+    const timeEnd = document.indexOf(QUOTE, TIME_START);
+    line.lane.setLastTime(document.toString("latin1", TIME_START, timeEnd));
+    return line;
+  }
+
+  maxTextBytes(batch: Batch, record: number): number {
+    const cursor = this.#cursorOf(batch, record);
+    const payload = Math.max(
+      batch.to[record]! - batch.from[record]! - batch.cut[record]!,
+      this.#document(batch, record).length,
+    );
+    return this.#inputs[cursor.file.input]!.encoder.maxEncodedBytes(payload) + this.#wire.overheadBytes;
+  }
+
+  salt(batch: Batch, record: number, out: Buffer, at: number): number {
+    const cursor = this.#cursorOf(batch, record);
+    const from = batch.from[record]!;
+    const document = this.#document(batch, record);
+    this.#state.addSalt(cursor.file.record, cursor.record, from, (cursor.record.salts.get(from) ?? 0) + 1);
+    const idBytes = this.#writeId(cursor, batch, record);
+    const start = this.#wire.begin(out, at, this.#idBytes, idBytes);
+    return this.#wire.end(out, start + document.copy(out, start));
+  }
+
+  toleratesConflict(batch: Batch, record: number): boolean {
+    return this.#cursorOf(batch, record).file.presentAtStart && this.#state.found !== "stopped";
+  }
+
+  /** The document inside the wire bytes of a record: what frames it has the same length for every id of the same length. */
+  #document(batch: Batch, record: number): Buffer {
+    const cursor = this.#cursorOf(batch, record);
+    const frame = Buffer.alloc(this.#wire.overheadBytes);
+    const before = this.#wire.begin(frame, 0, this.#idBytes, this.#writeId(cursor, batch, record));
+    const after = this.#wire.end(frame, 0);
+    return batch.buffer.subarray(batch.starts[record]! + before, batch.ends[record]! - after);
+  }
+}

@@ -1,0 +1,290 @@
+import { isUtf8 } from "node:buffer";
+import { EVENT_ID_MAX_BYTES, EventHasher, writeEventId, writeSalt } from "../batches/event-id.ts";
+import { type Batch, RecordFlag } from "../core/batch.ts";
+import { BATCH_MAX_RECORDS, BATCH_MAX_SEGMENTS, CHUNK_BYTES, TAIL_BYTES } from "../core/limits.ts";
+import { Line, type RecordEncoder, Tail } from "../core/record.ts";
+import type { Wire } from "../core/sink.ts";
+import type { Boundary } from "../core/state.ts";
+import { type ReadBuffer, readAt } from "../files/follow.ts";
+import { bomBytes, cutAtCharacter, findLineFeed, isBlank, lineEndBytes, lineFlags } from "../lines/newline.ts";
+import type { Cursor } from "./cursor.ts";
+
+/**
+ * `progress`: come again. `idle`: nothing more to read now. `full`: the batch takes no more, seal it. `changed`: the bytes
+ * before the cursor are not those that were read: the file has new content. `failed`: the read failed and was reported.
+ */
+export type Turn = "progress" | "idle" | "full" | "changed" | "failed";
+
+export interface TurnInput {
+  readonly encoder: RecordEncoder;
+  readonly maxLineBytes: number;
+}
+
+const NO_TAIL = Buffer.alloc(0);
+const LF = 0x0a;
+
+/**
+ * The inner loop: takes one chunk of one file through lines and records into a batch, synchronously. It belongs to one
+ * pipeline; the read buffer is shared by all, since nothing in it outlives a turn.
+ */
+export class TurnReader {
+  readonly #buffer: ReadBuffer;
+  readonly #inputs: readonly TurnInput[];
+  readonly #wire: Wire;
+  readonly #batchMaxBytes: number;
+  readonly #addBoundary: (cursor: Cursor, boundary: Boundary) => void;
+  readonly #hasher = new EventHasher();
+  readonly #line = new Line();
+  readonly #id: Buffer = Buffer.alloc(EVENT_ID_MAX_BYTES);
+  readonly #tail = new Tail();
+
+  constructor(options: {
+    buffer: ReadBuffer;
+    inputs: readonly TurnInput[];
+    wire: Wire;
+    batchMaxBytes: number;
+    addBoundary: (cursor: Cursor, boundary: Boundary) => void;
+  }) {
+    this.#buffer = options.buffer;
+    this.#inputs = options.inputs;
+    this.#wire = options.wire;
+    this.#batchMaxBytes = options.batchMaxBytes;
+    this.#addBoundary = options.addBoundary;
+  }
+
+  /** One turn of a cursor whose file key is known. */
+  turn(cursor: Cursor, batch: Batch): Turn {
+    const boundary = cursor.boundaryAt(cursor.read);
+    if (boundary !== undefined) return this.#takeBounded(cursor, batch, boundary);
+    if (cursor.lineEnd === 0 && cursor.scannedTo > cursor.read) return this.#scan(cursor);
+    return this.#extract(cursor, batch);
+  }
+
+  /** Looks for the end of a line that was begun earlier, in the new bytes alone. */
+  #scan(cursor: Cursor): Turn {
+    const tail = cursor.scannedTail;
+    const chunk = readAt(cursor.file, cursor.scannedTo, CHUNK_BYTES, tail.bytes, tail.length, this.#buffer);
+    if (chunk.status !== "ok") return chunk.status;
+    const { bytes } = this.#buffer;
+    if (chunk.end === chunk.start) return "idle";
+    const found = bytes.subarray(chunk.start, chunk.end).indexOf(LF);
+    if (found < 0) {
+      const before = Math.min(tail.length, TAIL_BYTES);
+      tail.set(bytes, chunk.start - before, chunk.end);
+      cursor.scannedTo += chunk.end - chunk.start;
+      return "progress";
+    }
+    cursor.lineEnd = cursor.scannedTo + found + 1;
+    cursor.scannedTo = cursor.read;
+    if (cursor.lineEnd - cursor.read - 1 > this.#inputs[cursor.file.input]!.maxLineBytes) this.#cut(cursor);
+    return "progress";
+  }
+
+  /** Takes whole lines from `read` on, until the chunk or the batch ends. */
+  #extract(cursor: Cursor, batch: Batch): Turn {
+    const { bytes } = this.#buffer;
+    const input = this.#inputs[cursor.file.input]!;
+    const tail = cursor.readTail;
+    const wanted = Math.max(CHUNK_BYTES, cursor.lineEnd - cursor.read);
+    const chunk = readAt(cursor.file, cursor.read, wanted, tail.bytes, tail.length, this.#buffer);
+    if (chunk.status !== "ok") return chunk.status;
+    const { start, end } = chunk;
+    if (end === start) return "idle";
+    if (!this.#openSegment(cursor, batch)) return "full";
+
+    const base = cursor.read - start;
+    const stop = Math.min(end, cursor.nextBoundary() - base);
+    const line = this.#line;
+    line.knownUtf8 = isUtf8(bytes.subarray(start, bytes.lastIndexOf(LF, stop - 1) + 1 || start));
+    let at = start;
+    let turn: Turn = "progress";
+    let overlongEnd = 0;
+    while (at < stop) {
+      const lineFeed = findLineFeed(bytes, at, stop);
+      if (lineFeed < 0) break;
+      const next = lineFeed + 1;
+      const payloadStart = base + at === 0 ? at + bomBytes(bytes, at, lineFeed) : at;
+      const payloadEnd = next - lineEndBytes(bytes, payloadStart, next);
+      if (payloadEnd - at > input.maxLineBytes) {
+        overlongEnd = base + next;
+        break;
+      }
+      if (!isBlank(bytes, payloadStart, payloadEnd)) {
+        line.flags = base + at === cursor.continuesAt ? lineFlags(true, false, true) : 0;
+        if (!this.#put(cursor, batch, input.encoder, at, payloadStart, payloadEnd, next, base + at, base + next, 0)) {
+          turn = "full";
+          break;
+        }
+      }
+      at = next;
+    }
+    this.#advance(cursor, start - Math.min(tail.length, TAIL_BYTES), at, base + at);
+    cursor.lineEnd = 0;
+    if (overlongEnd > 0) {
+      cursor.lineEnd = overlongEnd;
+      this.#cut(cursor);
+    } else if (turn === "progress" && (at === start || base + end >= cursor.file.size) && stop === end) {
+      // Only a line that fills the chunk, or stands at the end of the file, is worth remembering as scanned: with more
+      // to read behind it, the next chunk begins at its first byte and holds it whole.
+      cursor.scannedTail.set(bytes, start - Math.min(tail.length, TAIL_BYTES), end);
+      cursor.scannedTo = base + end;
+    }
+    return turn;
+  }
+
+  /** Ends an over-long line at a character, as a journaled boundary: another limit after a restart must not move it. */
+  #cut(cursor: Cursor): void {
+    const { maxLineBytes } = this.#inputs[cursor.file.input]!;
+    const from = cursor.read;
+    const to = cursor.lineEnd;
+    cursor.lineEnd = 0;
+    const { bytes } = this.#buffer;
+    const ending = readAt(cursor.file, Math.max(from, to - 2), 2, NO_TAIL, 0, this.#buffer);
+    if (ending.status !== "ok") return;
+    const payloadBytes = to - from - lineEndBytes(bytes, ending.start, ending.end);
+    const tail = cursor.readTail;
+    const chunk = readAt(cursor.file, from, maxLineBytes + 4, tail.bytes, tail.length, this.#buffer);
+    if (chunk.status !== "ok" || chunk.end - chunk.start < maxLineBytes) return;
+    if (payloadBytes <= maxLineBytes) {
+      cursor.lineEnd = to; // a line feed of two bytes made it look too long
+      return;
+    }
+    this.#addBoundary(cursor, { from, to, kept: cutAtCharacter(bytes, chunk.start, chunk.end, maxLineBytes) });
+  }
+
+  /**
+   * Ends the unterminated tail [read, file.size) here. What is only white space is passed over as filtered by the next turn;
+   * the boundary is in the journal before the event is anywhere else.
+   */
+  endTail(cursor: Cursor): void {
+    const { maxLineBytes } = this.#inputs[cursor.file.input]!;
+    const from = cursor.read;
+    const to = cursor.file.size;
+    if (to <= from) return;
+    const tail = cursor.readTail;
+    const chunk = readAt(cursor.file, from, maxLineBytes + 4, tail.bytes, tail.length, this.#buffer);
+    if (chunk.status !== "ok") return;
+    const { bytes } = this.#buffer;
+    const cut = to - from > maxLineBytes;
+    const kept = cut ? { kept: cutAtCharacter(bytes, chunk.start, chunk.end, maxLineBytes) } : {};
+    this.#addBoundary(cursor, { from, to, unterminated: true, ...kept });
+  }
+
+  /** Takes one event whose end is journaled: an unterminated tail, or a line that was cut. */
+  #takeBounded(cursor: Cursor, batch: Batch, boundary: Boundary): Turn {
+    const { bytes } = this.#buffer;
+    const { encoder } = this.#inputs[cursor.file.input]!;
+    const { from, to } = boundary;
+    const kept = boundary.kept ?? to - from;
+    const endFrom = Math.max(from, to - TAIL_BYTES);
+    const ending = readAt(cursor.file, endFrom, to - endFrom, NO_TAIL, 0, this.#buffer);
+    if (ending.status !== "ok") return ending.status;
+    if (ending.end - ending.start < to - endFrom) return "changed";
+    const lineEnd = lineEndBytes(bytes, ending.start, ending.end);
+    this.#tail.set(bytes, ending.start, ending.end);
+
+    const before = cursor.readTail;
+    const chunk = readAt(cursor.file, from, kept, before.bytes, before.length, this.#buffer);
+    if (chunk.status !== "ok") return chunk.status;
+    if (chunk.end - chunk.start < kept) return "changed";
+    if (!this.#openSegment(cursor, batch)) return "full";
+    const { start } = chunk;
+    const payloadStart = from === 0 ? start + bomBytes(bytes, start, chunk.end) : start;
+    const wholeEnd = chunk.end - (boundary.kept === undefined ? lineEnd : 0);
+    const unterminated = boundary.unterminated === true;
+    if (!isBlank(bytes, payloadStart, wholeEnd)) {
+      const line = this.#line;
+      const cutBytes = boundary.kept === undefined ? 0 : to - from - lineEnd - kept;
+      line.flags = lineFlags(!unterminated, cutBytes > 0, from === cursor.continuesAt);
+      line.originalBytes = to - from - lineEnd - (payloadStart - start);
+      line.knownUtf8 = isUtf8(bytes.subarray(payloadStart, wholeEnd));
+      if (!this.#put(cursor, batch, encoder, start, payloadStart, wholeEnd, chunk.end, from, to, cutBytes))
+        return "full";
+      if (unterminated) cursor.continuesAt = to;
+    }
+    this.#advance(cursor, 0, this.#tail.length, to, this.#tail.bytes);
+    return "progress";
+  }
+
+  /** Writes one event into the batch. False: there is no room, and nothing has changed. */
+  #put(
+    cursor: Cursor,
+    batch: Batch,
+    encoder: RecordEncoder,
+    hashStart: number,
+    payloadStart: number,
+    payloadEnd: number,
+    hashEnd: number,
+    from: number,
+    to: number,
+    cutBytes: number,
+  ): boolean {
+    const out = batch.buffer;
+    const wire = this.#wire;
+    const roomBytes = encoder.maxEncodedBytes(payloadEnd - payloadStart) + wire.overheadBytes;
+    if (batch.count === BATCH_MAX_RECORDS || batch.length + roomBytes > out.length) return false;
+    const seed = cursor.seed!;
+    const hasher = this.#hasher;
+    hasher.hash(this.#buffer.words, hashStart, hashEnd, seed, from, to - from);
+    let idBytes = writeEventId(this.#id, 0, seed, from, hasher.high, hasher.low);
+    if (cursor.record.salts.size > 0) idBytes = writeSalt(this.#id, idBytes, cursor.record.salts.get(from) ?? 0);
+
+    const line = this.#line;
+    line.bytes = this.#buffer.bytes;
+    line.start = payloadStart;
+    line.end = payloadEnd;
+    line.offset = from;
+    line.pathMember = cursor.pathMember;
+    line.fallbackTime = cursor.fallbackTime;
+    line.lane = cursor.lane;
+    let at = wire.begin(out, batch.length, this.#id, idBytes);
+    at = encoder.encode(line, out, at);
+    at = wire.end(out, at);
+    if (at > this.#batchMaxBytes && batch.count > 0) return false;
+
+    const record = batch.count++;
+    batch.starts[record] = batch.length;
+    batch.ends[record] = at;
+    batch.from[record] = from;
+    batch.to[record] = to;
+    batch.cut[record] = cutBytes;
+    batch.hashHigh[record] = hasher.high;
+    batch.hashLow[record] = hasher.low;
+    batch.segmentOf[record] = cursor.segmentIndex;
+    batch.flags[record] = from < cursor.maybeSentBelow ? RecordFlag.maybeSent : 0;
+    batch.outcome[record] = 0;
+    batch.length = at;
+    return true;
+  }
+
+  /** Makes sure that the cursor has a segment in this batch. False: the batch takes no more segments. */
+  #openSegment(cursor: Cursor, batch: Batch): boolean {
+    if (cursor.batch === batch) return true;
+    if (batch.segments.length === BATCH_MAX_SEGMENTS) return false;
+    const segment = {
+      file: cursor.file,
+      from: cursor.read,
+      to: cursor.read,
+      tail: NO_TAIL,
+      lastTime: "",
+      terms: undefined,
+      deliveredLines: 0,
+    };
+    cursor.batch = batch;
+    cursor.segment = segment;
+    cursor.segmentIndex = batch.segments.push(segment) - 1;
+    cursor.uncommitted.push(segment);
+    return true;
+  }
+
+  /** Moves the cursor to `offset`; bytes[tailFrom, at) end there. */
+  #advance(cursor: Cursor, tailFrom: number, at: number, offset: number, bytes: Buffer = this.#buffer.bytes): void {
+    cursor.readTail.set(bytes, tailFrom, at);
+    cursor.read = offset;
+    cursor.scannedTo = offset;
+    const segment = cursor.segment!;
+    segment.to = offset;
+    segment.tail = cursor.readTail.copy();
+    segment.lastTime = cursor.lane.lastTime();
+  }
+}
