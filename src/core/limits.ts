@@ -48,6 +48,22 @@ export const TIME_MAX_DISTANCE_YEARS = 10;
 /** The journal is folded into a new snapshot at this size. */
 export const JOURNAL_MAX_BYTES = 8 * MiB;
 
+/** State is written and read in pieces of this size, so that a large snapshot neither holds memory nor the loop. */
+export const STATE_BUFFER_BYTES = 64 * KiB;
+
+/** Longest line of the journal; the longest that is written has two paths of 4 KiB in it, each byte escaped. */
+export const STATE_LINE_MAX_BYTES = 1 * MiB;
+
+/** After a snapshot that failed (disk full), the next is tried this much later. */
+export const SNAPSHOT_RETRY_MS = 30_000;
+
+/** A request over the lock's socket, and its answer: longest line, longest wait, most connections at once. */
+export const LOCK_LINE_MAX_CHARS = 64 * KiB;
+export const LOCK_ANSWER_TIMEOUT_MS = 30_000;
+export const LOCK_CONNECTIONS_MAX = 16;
+/** A starter waits this long to hear the process number of the pannier that holds the lock. */
+export const LOCK_PID_TIMEOUT_MS = 1_000;
+
 /** Groups of journal records are fsynced this often. */
 export const JOURNAL_SYNC_INTERVAL_MS = 1_000;
 
@@ -105,3 +121,8 @@ export const DRAIN_MIN_MS = 1_500;
 export const DRAIN_SOON_FORGOTTEN_MS = 60_000;
 /** Grace when the announcement names none: Kubernetes' own default. */
 export const GRACE_DEFAULT_MS = 30_000;
+
+/** A configuration beyond this is a log file given by mistake. */
+export const CONFIG_FILE_MAX_BYTES = 1 * MiB;
+/** Tokens and keys are a few KiB at most; a larger file is not the secret. */
+export const SECRET_FILE_MAX_BYTES = 64 * KiB;
