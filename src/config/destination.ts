@@ -1,0 +1,104 @@
+import { ExitCode, PannierError } from "../core/errors.ts";
+import { isLaterScheme } from "./later.ts";
+import { suggest } from "./nearest.ts";
+import { escape } from "./variables.ts";
+
+/** A sink as the file would say it. */
+export type RawSink = Record<string, unknown>;
+
+const OPTIONS = ["api_key_file", "bearer_file", "password_file", "ca_file", "index"];
+const LATER_OPTIONS = /^(tenant|label\..+)$/;
+
+/** A sink from the URL of `--to`: `elasticsearch+https://user@host:9200/DATA-STREAM?password_file=…`, or `stdout:`. */
+export function parseDestination(text: string): RawSink {
+  if (text === "stdout:" || text === "stdout") return { type: "stdout" };
+  const scheme = /^([A-Za-z0-9+.-]+):/.exec(text)?.[1]?.toLowerCase() ?? "";
+  if (isLaterScheme(scheme)) throw wrong(text, `${scheme}:// is not in this version of pannier yet`);
+  if (!/^elasticsearch\+https?$/.test(scheme)) {
+    const near = suggest(scheme, ["elasticsearch+http", "elasticsearch+https", "stdout"]);
+    throw wrong(text, scheme === "" ? "is no URL" : `unknown scheme${near}`);
+  }
+  const http = text.slice("elasticsearch+".length);
+  if (!URL.canParse(http)) throw wrong(text, "is no URL");
+  return elasticsearch(text, new URL(http));
+}
+
+/** A password in the URL itself, where `ps` shows it to everyone on the machine. */
+export function carriesPassword(text: string): boolean {
+  return /^[^/]*\/\/[^/@]*:[^/@]+@/.test(text);
+}
+
+function elasticsearch(text: string, url: URL): RawSink {
+  const options = queryOptions(text, url);
+  const segments = url.pathname.split("/").filter((segment) => segment !== "");
+  if (segments.length > 1) {
+    throw wrong(
+      text,
+      "more than one path segment; the path is the data stream",
+      "A server below a path needs `urls` in a configuration file.",
+    );
+  }
+  if (segments.length === 1 && options.has("index"))
+    throw wrong(text, "a data stream in the path and `index` exclude each other");
+  if (url.hash !== "") throw wrong(text, "a URL of a destination has no #fragment");
+  const sink: RawSink = { type: "elasticsearch", urls: [escape(url.origin)] };
+  const auth = authOf(text, url, options);
+  if (Object.keys(auth).length > 0) sink["auth"] = auth;
+  if (options.has("ca_file")) sink["tls"] = { ca: escape(options.get("ca_file")!) };
+  if (options.has("index")) sink["index"] = escape(options.get("index")!);
+  if (segments.length === 1) sink["data_stream"] = escape(decode(segments[0]!));
+  return sink;
+}
+
+function queryOptions(text: string, url: URL): Map<string, string> {
+  const options = new Map<string, string>();
+  for (const [name, value] of url.searchParams) {
+    if (LATER_OPTIONS.test(name)) throw wrong(text, `${name} is no option of Elasticsearch`);
+    if (!OPTIONS.includes(name)) throw wrong(text, `unknown option ${name}${suggest(name, OPTIONS)}`);
+    if (value === "") throw wrong(text, `${name} is empty`);
+    if (options.has(name)) throw wrong(text, `${name} is given twice`);
+    if (name.endsWith("_file") && value.includes("}")) throw wrong(text, `${name}: a path with } cannot be given here`);
+    options.set(name, value);
+  }
+  return options;
+}
+
+function authOf(text: string, url: URL, options: ReadonlyMap<string, string>): Record<string, string> {
+  const file = (name: string): string | undefined => {
+    const path = options.get(name);
+    return path === undefined ? undefined : `\${file:${path}}`;
+  };
+  const username = url.username === "" ? undefined : escape(decode(url.username));
+  const inline = url.password === "" ? undefined : escape(decode(url.password));
+  if (inline !== undefined && options.has("password_file"))
+    throw wrong(text, "a password and `password_file` exclude each other");
+  if (username === undefined && options.has("password_file"))
+    throw wrong(text, "`password_file` needs a user: elasticsearch+https://USER@host");
+  const auth = {
+    api_key: file("api_key_file"),
+    bearer: file("bearer_file"),
+    username,
+    password: inline ?? file("password_file"),
+  };
+  return Object.fromEntries(Object.entries(auth).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function wrong(text: string, why: string, hint?: string): PannierError {
+  return new PannierError("config_destination", `${redact(text)}: ${why}`, {
+    exitCode: ExitCode.usage,
+    hint: hint ?? "elasticsearch+https://[user:password@]host[:port][/DATA-STREAM][?api_key_file=PATH…], or stdout:",
+  });
+}
+
+/** The URL without its credentials. */
+export function redact(text: string): string {
+  return text.replaceAll(/\/\/[^/@]*@/g, "//***@");
+}

@@ -1,0 +1,30 @@
+/** What the configuration's format knows and this version does not do yet. Saying so beats "unknown key". */
+
+const TOP_KEYS = ["watch_config", "allow_links_into"];
+const INPUT_KEYS = ["multiline", "reclaim"];
+const FORMATS = ["logfmt", "cri", "docker", "syslog", "access", "klog"];
+const SINK_TYPES = ["loki", "splunk"];
+
+/** The key belongs to the format, but not to this version. `path` leads to the key. */
+export function isLaterKey(path: readonly (string | number)[]): boolean {
+  const key = String(path.at(-1));
+  if (path.length === 1) return TOP_KEYS.includes(key);
+  return path.length === 3 && path[0] === "inputs" && INPUT_KEYS.includes(key);
+}
+
+/** The value belongs to the format, but not to this version. */
+export function isLaterValue(path: readonly (string | number)[], value: unknown): boolean {
+  const key = path.at(-1);
+  if (path.length !== 3) return false;
+  if (path[0] === "sinks" && key === "type") return SINK_TYPES.includes(String(value));
+  if (path[0] !== "inputs" || key !== "format") return false;
+  return (
+    FORMATS.includes(String(value)) || (typeof value === "object" && value !== null && Object.hasOwn(value, "pattern"))
+  );
+}
+
+/** The same for a destination's URL: `loki+http://…`. */
+export function isLaterScheme(scheme: string): boolean {
+  const [type, transport] = scheme.split("+");
+  return SINK_TYPES.includes(type ?? "") && /^https?$/.test(transport ?? "");
+}
