@@ -174,3 +174,6 @@ export const CONFLICT_LOOKUP_MAX = 200;
 export const DEFLATE_STATE_BYTES = 400 * KiB;
 /** What a TLS connection holds: session, certificates and the record buffers. */
 export const TLS_CONNECTION_BYTES = 128 * KiB;
+
+/** Part of the drain deadline that is kept for closing files and writing the drain record. */
+export const DRAIN_REPORT_RESERVE_MS = 250;

@@ -1,0 +1,254 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../core/clock.ts";
+import { describe, ExitCode, PannierError } from "../core/errors.ts";
+import { JOURNAL_MAX_BYTES, SNAPSHOT_RETRY_MS } from "../core/limits.ts";
+import type { Log } from "../core/log.ts";
+import type { Boundary, Commit, CursorRecord, FileRecord, Found, StateStore } from "../core/state.ts";
+import { OLD_JOURNAL } from "./directory.ts";
+import type { CommitEntry, Entry } from "./entries.ts";
+import type { Journal } from "./journal.ts";
+import type { Lock } from "./lock.ts";
+import { writeSnapshot } from "./snapshot.ts";
+import type { Handler } from "./socket.ts";
+import { commitEntry, entriesOf } from "./table.ts";
+import type { Table } from "./table.ts";
+
+/** What `openState` has put together. */
+export interface StoreParts {
+  readonly directory: string;
+  readonly lock: Lock;
+  readonly journal: Journal;
+  readonly table: Table;
+  readonly found: Found;
+  readonly scope: string;
+  readonly uuid: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly journalMaxBytes?: number | undefined;
+}
+
+/** The state of all files: every change is first an entry in the journal, then a change in memory. */
+export class Store implements StateStore {
+  readonly found: Found;
+  readonly scope: string;
+  readonly #parts: StoreParts;
+  readonly #table: Table;
+  readonly #journalMaxBytes: number;
+  #snapshotting: Promise<void> | undefined;
+  #snapshotNotBeforeMs = 0;
+  /** `journal.old` is there: a snapshot that would replace it has not been completed. */
+  #hasOldJournal = false;
+  #closed = false;
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+    this.#table = parts.table;
+    this.found = parts.found;
+    this.scope = parts.scope;
+    this.#journalMaxBytes = parts.journalMaxBytes ?? JOURNAL_MAX_BYTES;
+  }
+
+  get files(): ReadonlyMap<number, FileRecord> {
+    return this.#table.files;
+  }
+
+  addFile(facts: Parameters<StateStore["addFile"]>[0]): FileRecord {
+    const file = this.#table.nextUid;
+    const { device, inode, birthtimeMs: born, path, seenMtimeMs: mtime, generation } = facts;
+    this.#write([{ t: "file", file, device, inode, born, path, mtime, generation }], generation > 0);
+    return this.#table.files.get(file)!;
+  }
+
+  nameFile(file: FileRecord, headHash: string, headBytes: number, key: string): void {
+    if (file.key !== "") return;
+    this.#change(file, { t: "name", file: file.uid, head: headHash, headBytes, key });
+  }
+
+  moveFile(file: FileRecord, path: string): void {
+    if (file.lastPath !== path) this.#change(file, { t: "move", file: file.uid, path });
+  }
+
+  markGone(file: FileRecord, goneAtMs: number): void {
+    if (file.goneAtMs !== goneAtMs) this.#change(file, { t: "gone", file: file.uid, at: goneAtMs });
+  }
+
+  openCursor(file: FileRecord, sink: string, start: number): CursorRecord {
+    if (!file.cursors.has(sink)) this.#change(file, { t: "cursor", file: file.uid, sink, start });
+    return file.cursors.get(sink)!;
+  }
+
+  /** The cursors of a sink that was called `was` before. */
+  renameSink(was: string, name: string): void {
+    for (const { cursors } of this.#table.files.values()) {
+      if (!cursors.has(was) || cursors.has(name)) continue;
+      this.#write([{ t: "sink", was, name }], false);
+      return;
+    }
+  }
+
+  markSent(marks: readonly { file: FileRecord; cursor: CursorRecord; to: number }[]): void {
+    const entries: Entry[] = [];
+    const revived: FileRecord[] = [];
+    for (const { file, cursor, to } of marks) {
+      if (to <= cursor.sent) continue;
+      this.#revive(file, entries, revived);
+      entries.push({ t: "sent", file: file.uid, sink: cursor.sink, to });
+    }
+    if (entries.length > 0) this.#write(entries, false, revived);
+  }
+
+  addBoundary(file: FileRecord, cursor: CursorRecord, boundary: Boundary): void {
+    this.#change(file, { t: "boundary", file: file.uid, sink: cursor.sink, ...boundary });
+  }
+
+  addSalt(file: FileRecord, cursor: CursorRecord, from: number, salt: number): void {
+    this.#change(file, { t: "salt", file: file.uid, sink: cursor.sink, from, salt }, true);
+  }
+
+  commit(commits: readonly Commit[]): void {
+    if (commits.length === 0) return;
+    const entries: Entry[] = [];
+    const revived: FileRecord[] = [];
+    /** Two stretches of one file in one call become one entry, since entries carry totals. */
+    const indexOf = new Map<CursorRecord, number>();
+    for (const commit of commits) {
+      const { file, cursor, committed, tail, lastTime, terms } = commit;
+      const index = indexOf.get(cursor);
+      const before = index === undefined ? undefined : (entries[index] as CommitEntry);
+      const from = before?.to ?? cursor.committed;
+      const { delivered, filtered, deadLettered, cut, lost } = terms;
+      if (committed < from || delivered + filtered + deadLettered + cut + lost !== committed - from) {
+        throw new PannierError(
+          "state_commit_inconsistent",
+          `a commit of ${file.path} from ${from} to ${committed} has terms of another sum: ${JSON.stringify(terms)}`,
+          {
+            hint: "this is a defect of pannier; nothing was committed. Please report it with this message",
+          },
+        );
+      }
+      const entry = commitEntry(file.uid, cursor, committed, tail, lastTime, {
+        delivered: (before === undefined ? cursor.delivered : (before.delivered ?? 0)) + delivered,
+        filtered: (before === undefined ? cursor.filtered : (before.filtered ?? 0)) + filtered,
+        deadLettered: (before === undefined ? cursor.deadLettered : (before.deadLettered ?? 0)) + deadLettered,
+        cut: (before === undefined ? cursor.cut : (before.cut ?? 0)) + cut,
+        lost: (before === undefined ? cursor.lost : (before.lost ?? 0)) + lost,
+      });
+      if (index === undefined) {
+        this.#revive(file, entries, revived);
+        indexOf.set(cursor, entries.push(entry) - 1);
+      } else entries[index] = entry;
+    }
+    this.#write(entries, false, revived);
+  }
+
+  /** Who answers what `askRunning` of another process asks. */
+  onRequest(handler: Handler): void {
+    this.#parts.lock.onRequest(handler);
+  }
+
+  /** Everything so far is on the disk; false when the disk refused. */
+  sync(): Promise<boolean> {
+    return this.#parts.journal.sync();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { journal, lock, clock, log, directory } = this.#parts;
+    await this.#snapshotting;
+    try {
+      journal.append([{ t: "stop", at: clock.nowMs() }], false);
+      await journal.sync();
+    } catch (error) {
+      log.warn("state_stop_unrecorded", `the stop could not be written in ${directory}: ${describe(error)}`, {
+        hint: "nothing is lost; the next start takes this for a crash",
+      });
+    }
+    await journal.close();
+    await lock.release();
+  }
+
+  #change(file: FileRecord, entry: Entry, durable = false): void {
+    const entries: Entry[] = [];
+    const revived: FileRecord[] = [];
+    this.#revive(file, entries, revived);
+    entries.push(entry);
+    this.#write(entries, durable, revived);
+  }
+
+  /**
+   * A file that was gone for long has left the table with a snapshot. Whoever still holds its record (an unlinked file whose
+   * bytes wait for a sink that is down since yesterday) brings it back by changing it.
+   */
+  #revive(file: FileRecord, entries: Entry[], revived: FileRecord[]): void {
+    if (this.#table.files.get(file.uid) === file) return;
+    entries.push(...entriesOf(file));
+    revived.push(file);
+  }
+
+  #write(entries: readonly Entry[], durable: boolean, revived: readonly FileRecord[] = []): void {
+    const { journal, directory } = this.#parts;
+    if (this.#closed)
+      throw new PannierError("state_closed", "the state was changed after its stop", {
+        hint: "this is a defect of pannier",
+      });
+    try {
+      journal.append(entries, durable);
+    } catch (error) {
+      throw new PannierError(
+        "state_write_failed",
+        `the journal in ${directory} cannot be written (${describe(error)}); no line is lost, sending waits until it can`,
+        {
+          hint: "the volume of state_dir is full, read-only or broken: free some space there (pannier needs about 30 MB) or repair it; pannier tries again by itself",
+          exitCode: ExitCode.state,
+          cause: error,
+        },
+      );
+    }
+    for (const file of revived) this.#table.adopt(file);
+    for (const entry of entries) this.#table.apply(entry);
+    if (journal.sizeBytes >= this.#journalMaxBytes || journal.failing) this.#startSnapshot();
+  }
+
+  #startSnapshot(): void {
+    if (this.#snapshotting !== undefined || this.#parts.clock.monotonicMs() < this.#snapshotNotBeforeMs) return;
+    this.#snapshotting = this.#snapshot().finally(() => {
+      this.#snapshotting = undefined;
+    });
+  }
+
+  /**
+   * First the journal goes on in a new file, so that no entry is missed; then the snapshot is written; then the old journal
+   * can go. After a crash between any two steps the older snapshot with both journals, or the newer one with the new journal,
+   * say the same.
+   */
+  async #snapshot(): Promise<void> {
+    const { journal, directory, lock, uuid, clock, log } = this.#parts;
+    try {
+      if (!this.#hasOldJournal) journal.rotate();
+      this.#hasOldJournal = true;
+      const { sequence } = journal;
+      await writeSnapshot({
+        directory,
+        directoryFd: lock.directory.fd,
+        table: this.#table,
+        sequence,
+        uuid,
+        nowMs: clock.nowMs(),
+      });
+      rmSync(join(directory, OLD_JOURNAL), { force: true });
+      this.#hasOldJournal = false;
+      if (journal.failing) this.#snapshotNotBeforeMs = clock.monotonicMs() + SNAPSHOT_RETRY_MS;
+    } catch (error) {
+      this.#snapshotNotBeforeMs = clock.monotonicMs() + SNAPSHOT_RETRY_MS;
+      log.warn(
+        "state_snapshot_failed",
+        `the snapshot in ${directory} cannot be written (${describe(error)}); the journal goes on growing`,
+        {
+          hint: "the volume of state_dir is full or broken: free some space there; nothing is lost, pannier tries again by itself",
+        },
+      );
+    }
+  }
+}

@@ -1,0 +1,229 @@
+import type { Boundary, CursorRecord, FileRecord } from "../core/state.ts";
+import type { BoundaryEntry, CommitEntry, Entry, FileEntry } from "./entries.ts";
+
+/** Most cursors never have a salt, and an empty Map takes 240 bytes; so they share this one until they need their own. */
+const NO_SALTS: Map<number, number> = new Map();
+const NO_BOUNDARIES: Boundary[] = [];
+
+/** A cursor. Its tail is kept as a string, which takes a quarter of a Buffer's memory; reading it makes a new Buffer. */
+class Cursor implements CursorRecord {
+  sink: string;
+  readonly start: number;
+  committed: number;
+  tailText = "";
+  lastTime = "";
+  sent: number;
+  delivered = 0;
+  filtered = 0;
+  deadLettered = 0;
+  cut = 0;
+  lost = 0;
+  boundaries: Boundary[] = NO_BOUNDARIES;
+  salts: Map<number, number> = NO_SALTS;
+
+  constructor(sink: string, start: number) {
+    this.sink = sink;
+    this.start = start;
+    this.committed = start;
+    this.sent = start;
+  }
+
+  get tail(): Buffer {
+    // Not Buffer.from: that would hand out a slice of a pool page, and who keeps the slice keeps the page.
+    const bytes = Buffer.allocUnsafeSlow(this.tailText.length);
+    bytes.write(this.tailText, "latin1");
+    return bytes;
+  }
+}
+
+/**
+ * The state in memory: what all entries together say. Live changes and entries read at start go through the same `apply`,
+ * so what a restart finds is what was there.
+ */
+export class Table {
+  readonly files: Map<number, FileRecord> = new Map();
+  nextUid = 1;
+
+  /** Does what the entry says. An entry about a file or cursor that is not there is left out: its file was dropped. */
+  apply(entry: Entry): void {
+    switch (entry.t) {
+      case "file":
+        return this.#addFile(entry);
+      case "name":
+        return this.#name(entry.file, entry.head, entry.headBytes, entry.key);
+      case "move": {
+        const file = this.files.get(entry.file);
+        if (file !== undefined) file.lastPath = entry.path;
+        return;
+      }
+      case "gone": {
+        const file = this.files.get(entry.file);
+        if (file !== undefined) file.goneAtMs = entry.at;
+        return;
+      }
+      case "cursor": {
+        const cursors = this.files.get(entry.file)?.cursors;
+        if (cursors?.has(entry.sink) === false) cursors.set(entry.sink, new Cursor(entry.sink, entry.start));
+        return;
+      }
+      case "sent": {
+        const cursor = this.cursor(entry.file, entry.sink);
+        if (cursor !== undefined && entry.to > cursor.sent) cursor.sent = entry.to;
+        return;
+      }
+      case "boundary":
+        return this.#bound(entry);
+      case "salt": {
+        const cursor = this.cursor(entry.file, entry.sink);
+        if (cursor === undefined || entry.from < cursor.committed) return;
+        if (cursor.salts === NO_SALTS) cursor.salts = new Map();
+        cursor.salts.set(entry.from, entry.salt);
+        return;
+      }
+      case "commit":
+        return this.#commit(entry);
+      case "sink":
+        return this.#renameSink(entry.was, entry.name);
+      case "pannier":
+      case "start":
+      case "stop":
+      case "end":
+        return;
+    }
+  }
+
+  cursor(uid: number, sink: string): Cursor | undefined {
+    return this.files.get(uid)?.cursors.get(sink) as Cursor | undefined;
+  }
+
+  /** A record that was dropped is in use after all. */
+  adopt(file: FileRecord): void {
+    this.files.set(file.uid, file);
+  }
+
+  #addFile(entry: FileEntry): void {
+    this.nextUid = Math.max(this.nextUid, entry.file + 1);
+    if (this.files.has(entry.file)) return;
+    this.files.set(entry.file, {
+      uid: entry.file,
+      device: entry.device,
+      inode: entry.inode,
+      birthtimeMs: entry.born,
+      path: entry.path,
+      seenMtimeMs: entry.mtime,
+      generation: entry.generation,
+      lastPath: entry.now ?? entry.path,
+      headHash: entry.head ?? "",
+      headBytes: entry.headBytes ?? 0,
+      key: entry.key ?? "",
+      goneAtMs: entry.gone ?? 0,
+      cursors: new Map(),
+    });
+  }
+
+  #name(uid: number, headHash: string, headBytes: number, key: string): void {
+    const file = this.files.get(uid);
+    if (file === undefined || file.key !== "") return;
+    file.headHash = headHash;
+    file.headBytes = headBytes;
+    file.key = key;
+  }
+
+  #bound(entry: BoundaryEntry): void {
+    const cursor = this.cursor(entry.file, entry.sink);
+    if (cursor === undefined || entry.to < cursor.committed) return;
+    const { from, to, kept } = entry;
+    const boundary: Boundary = kept === undefined ? { from, to } : { from, to, kept };
+    const others = cursor.boundaries.filter((other) => other.from !== from);
+    const at = others.findIndex((other) => other.from > from);
+    cursor.boundaries = others.toSpliced(at < 0 ? others.length : at, 0, boundary);
+  }
+
+  /**
+   * A commit never goes back: an older one, read after a snapshot that is ahead of it, is ignored. What lies before it is
+   * decided, so boundaries and salts there can go; a boundary that ends exactly at it stays, because it says that the next
+   * record continues one that had no end.
+   */
+  #commit(entry: CommitEntry): void {
+    const cursor = this.cursor(entry.file, entry.sink);
+    if (cursor === undefined || entry.to <= cursor.committed) return;
+    cursor.committed = entry.to;
+    cursor.tailText = Buffer.from(entry.tail, "base64").toString("latin1");
+    cursor.lastTime = entry.time ?? "";
+    cursor.delivered = entry.delivered ?? 0;
+    cursor.filtered = entry.filtered ?? 0;
+    cursor.deadLettered = entry.deadLettered ?? 0;
+    cursor.cut = entry.cut ?? 0;
+    cursor.lost = entry.lost ?? 0;
+    if (cursor.boundaries.length > 0) {
+      const kept = cursor.boundaries.filter(({ to }) => to >= entry.to);
+      cursor.boundaries = kept.length === 0 ? NO_BOUNDARIES : kept;
+    }
+    if (cursor.salts !== NO_SALTS) {
+      for (const from of cursor.salts.keys()) if (from < entry.to) cursor.salts.delete(from);
+      if (cursor.salts.size === 0) cursor.salts = NO_SALTS;
+    }
+  }
+
+  #renameSink(was: string, name: string): void {
+    for (const { cursors } of this.files.values()) {
+      const cursor = cursors.get(was) as Cursor | undefined;
+      if (cursor === undefined || cursors.has(name)) continue;
+      cursors.delete(was);
+      cursor.sink = name;
+      cursors.set(name, cursor);
+    }
+  }
+}
+
+/** The entries that say all about one file; a snapshot is these for every file. */
+export function* entriesOf(file: FileRecord): Generator<Entry> {
+  yield {
+    t: "file",
+    file: file.uid,
+    device: file.device,
+    inode: file.inode,
+    born: file.birthtimeMs,
+    path: file.path,
+    mtime: file.seenMtimeMs,
+    generation: file.generation,
+    ...(file.lastPath !== file.path && { now: file.lastPath }),
+    ...(file.headHash !== "" && { head: file.headHash, headBytes: file.headBytes }),
+    ...(file.key !== "" && { key: file.key }),
+    ...(file.goneAtMs !== 0 && { gone: file.goneAtMs }),
+  };
+  for (const cursor of file.cursors.values()) yield* entriesOfCursor(file.uid, cursor);
+}
+
+function* entriesOfCursor(file: number, cursor: CursorRecord): Generator<Entry> {
+  const { sink, start, committed, sent } = cursor;
+  yield { t: "cursor", file, sink, start };
+  if (committed > start) yield commitEntry(file, cursor, committed, cursor.tail, cursor.lastTime, cursor);
+  if (sent > start) yield { t: "sent", file, sink, to: sent };
+  for (const boundary of cursor.boundaries) yield { t: "boundary", file, sink, ...boundary };
+  for (const [from, salt] of cursor.salts) yield { t: "salt", file, sink, from, salt };
+}
+
+/** A commit with the totals of `terms`; what is 0 or empty is left out. */
+export function commitEntry(
+  file: number,
+  cursor: CursorRecord,
+  to: number,
+  tail: Buffer,
+  time: string,
+  terms: { delivered: number; filtered: number; deadLettered: number; cut: number; lost: number },
+): CommitEntry {
+  return {
+    t: "commit",
+    file,
+    sink: cursor.sink,
+    to,
+    tail: tail.toString("base64"),
+    ...(time !== "" && { time }),
+    ...(terms.delivered > 0 && { delivered: terms.delivered }),
+    ...(terms.filtered > 0 && { filtered: terms.filtered }),
+    ...(terms.deadLettered > 0 && { deadLettered: terms.deadLettered }),
+    ...(terms.cut > 0 && { cut: terms.cut }),
+    ...(terms.lost > 0 && { lost: terms.lost }),
+  };
+}
