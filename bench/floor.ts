@@ -53,8 +53,8 @@ const inFlight = new Set<Promise<void>>();
 let pendingBytes = 0;
 
 async function ship(payload: Buffer): Promise<void> {
-  const request = post(payload).finally(() => inFlight.delete(request));
-  inFlight.add(request);
+  const posted = post(payload).finally(() => inFlight.delete(posted));
+  inFlight.add(posted);
   if (inFlight.size >= IN_FLIGHT) await Promise.race(inFlight);
 }
 

@@ -1,6 +1,7 @@
 /** Runs a process on one core and measures it the way contract §6 says. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { memoryOf } from "../test/support/process-memory.ts";
 
 export interface Usage {
   /** User + system of all threads. */
@@ -17,16 +18,6 @@ export const OTHER_CORE = "1";
 
 const SAMPLE_INTERVAL_MS = 50;
 const TICKS_PER_SECOND = 100;
-
-/** `VmHWM`, `RssAnon`, … of /proc/PID/status in bytes; 0 when the process is gone. */
-export function memoryOf(pid: number, field: "VmHWM" | "RssAnon" | "VmRSS"): number {
-  try {
-    const match = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${pid}/status`, "latin1"));
-    return match === null ? 0 : Number(match[1]) * 1024;
-  } catch {
-    return 0;
-  }
-}
 
 /** CPU seconds of a living process, or (`children`) of the processes that it has waited for. */
 export function cpuSecondsOf(pid: number | "self", whose: "own" | "children"): number {

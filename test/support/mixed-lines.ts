@@ -2,7 +2,7 @@
  * Lines of many loggers, mixed, each with a sequence number that can be read back from the document that it becomes: as the
  * field `seq` of a JSON line, as `#seq=N#` in the text of any other.
  */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { seededRandom, type Random } from "./random.ts";
 
@@ -15,19 +15,9 @@ export interface MixedLine {
   readonly timed: boolean;
 }
 
-/** Where each sequence number was written; index = sequence number. */
-export interface MixedFiles {
-  readonly paths: readonly string[];
-  readonly count: number;
-  readonly bytes: number;
-  readonly fileOf: Uint8Array;
-  readonly offsets: Float64Array;
-  /** Length without the line end. */
-  readonly lengths: Uint32Array;
-  readonly timed: Uint8Array;
-}
-
-const WRITE_BYTES = 1 << 20;
+const LINES_PER_WRITE = 4096;
+/** So many lines at the beginning have a time for sure. */
+const TIMED_FIRST = 64;
 const WORDS = [
   "order",
   "parcel",
@@ -51,8 +41,8 @@ export function* mixedLines(count: number, seed: number, startMs: number): Gener
   for (let seq = 0; seq < count; seq++) {
     if (random.chance(0.01)) yield { seq: undefined, text: random.pick(["", "   ", "\t"]), end: "\n", timed: false };
     timeMs += random.below(20);
-    // The first line of each file has a time, so that the times of all that follow can be derived.
-    const kind = seq < 64 ? pino : random.pick(kinds);
+    // The first lines have a time, so that the times of all that follow can be derived.
+    const kind = seq < TIMED_FIRST ? pino : random.pick(kinds);
     yield { seq, end: random.chance(0.05) ? "\r\n" : "\n", ...kind(random, seq, timeMs) };
   }
 }
@@ -87,7 +77,7 @@ function failure(random: Random): { type: string; message: string; stack: string
 }
 
 function pino(random: Random, seq: number, timeMs: number): Body {
-  const strange = seq >= 64 && random.chance(0.01);
+  const strange = seq >= TIMED_FIRST && random.chance(0.01);
   return json(
     {
       level: random.chance(0.02) ? 35 : random.pick([10, 20, 30, 40, 50, 60]),
@@ -246,52 +236,63 @@ export function sequenceOf(source: { seq?: unknown; message?: unknown }): number
   return match === null ? undefined : Number(match[1]);
 }
 
-/** Spreads the lines over `files` files in `directory`; the first 64 go round robin, so that each begins with one that has a time. */
-export function writeMixedFiles(
-  directory: string,
-  count: number,
-  seed: number,
-  startMs: number,
-  files = 3,
-): MixedFiles {
-  const random = seededRandom(seed + 1);
-  const paths = Array.from({ length: files }, (_, i) => join(directory, `app-${i}.log`));
-  const outputs = paths.map((path) => ({
-    fd: openSync(path, "a"),
-    pending: [] as Buffer[],
-    pendingBytes: 0,
-    bytes: 0,
-  }));
-  const table = {
-    fileOf: new Uint8Array(count),
-    offsets: new Float64Array(count),
-    lengths: new Uint32Array(count),
-    timed: new Uint8Array(count),
-  };
-  const flush = (output: (typeof outputs)[number]): void => {
-    writeSync(output.fd, Buffer.concat(output.pending));
-    output.pending = [];
-    output.pendingBytes = 0;
-  };
-  let started = 0;
-  for (const line of mixedLines(count, seed, startMs)) {
-    const file = started < 64 ? started++ % files : random.below(files);
-    const output = outputs[file];
-    const bytes = Buffer.from(line.text + line.end);
-    if (line.seq !== undefined) {
-      table.fileOf[line.seq] = file;
-      table.offsets[line.seq] = output.bytes;
-      table.lengths[line.seq] = bytes.length - line.end.length;
-      table.timed[line.seq] = line.timed ? 1 : 0;
+/**
+ * Spreads mixed lines over some files, portion by portion, and remembers where each sequence number went. The first lines go
+ * round robin, so that each file begins with one that has a time.
+ */
+export class MixedFiles {
+  readonly paths: readonly string[];
+  /** By sequence number: the index in `paths`, the offset, the length without the line end, and whether the line has a time. */
+  readonly fileOf: Uint8Array;
+  readonly offsets: Float64Array;
+  readonly lengths: Uint32Array;
+  readonly timed: Uint8Array;
+  /** Sequence numbers that were written: 0 … written - 1. */
+  written = 0;
+  readonly #lines: Generator<MixedLine>;
+  readonly #random: Random;
+  readonly #sizes: number[];
+
+  constructor(directory: string, count: number, seed: number, startMs: number, files = 3) {
+    this.paths = Array.from({ length: files }, (_, i) => join(directory, `app-${i}.log`));
+    this.fileOf = new Uint8Array(count);
+    this.offsets = new Float64Array(count);
+    this.lengths = new Uint32Array(count);
+    this.timed = new Uint8Array(count);
+    this.#lines = mixedLines(count, seed, startMs);
+    this.#random = seededRandom(seed + 1);
+    this.#sizes = this.paths.map(() => 0);
+  }
+
+  get bytes(): number {
+    return this.#sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Appends lines until `count` more of them had a sequence number, or none are left. */
+  write(count: number): void {
+    const pending: Buffer[][] = this.paths.map(() => []);
+    const until = this.written + count;
+    while (this.written < until) {
+      const next = this.#lines.next();
+      if (next.done === true) break;
+      const line = next.value;
+      const file =
+        this.written < TIMED_FIRST ? this.written % this.paths.length : this.#random.below(this.paths.length);
+      const bytes = Buffer.from(line.text + line.end);
+      if (line.seq !== undefined) this.#remember(line.seq, file, bytes.length - line.end.length, line.timed);
+      this.#sizes[file] += bytes.length;
+      pending[file].push(bytes);
+      if (pending[file].length === LINES_PER_WRITE)
+        appendFileSync(this.paths[file], Buffer.concat(pending[file].splice(0)));
     }
-    output.pending.push(bytes);
-    output.pendingBytes += bytes.length;
-    output.bytes += bytes.length;
-    if (output.pendingBytes >= WRITE_BYTES) flush(output);
+    for (const [file, path] of this.paths.entries()) appendFileSync(path, Buffer.concat(pending[file]));
   }
-  for (const output of outputs) {
-    flush(output);
-    closeSync(output.fd);
+
+  #remember(sequence: number, file: number, length: number, timed: boolean): void {
+    this.fileOf[sequence] = file;
+    this.offsets[sequence] = this.#sizes[file];
+    this.lengths[sequence] = length;
+    this.timed[sequence] = timed ? 1 : 0;
+    this.written = sequence + 1;
   }
-  return { paths, count, bytes: outputs.reduce((sum, output) => sum + output.bytes, 0), ...table };
 }
