@@ -1,0 +1,80 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { run } from "../servers/command.ts";
+import { buildNodeImages } from "../servers/images/node.ts";
+import { requireServer } from "../servers/require.ts";
+
+const root = path.resolve(import.meta.dirname, "../..");
+const TAG = `pannier-test/pannier:${randomBytes(6).toString("hex")}`;
+const LOGS = "/logs";
+const ISOLATED = ["--read-only", "--network", "none"];
+
+let building: Promise<string> | undefined;
+
+/** Builds the Dockerfile on the bases that the environment names, or on ones made of this host's files. */
+async function buildImage(): Promise<string> {
+  const given = { build: process.env["PANNIER_BUILD_IMAGE"], runtime: process.env["PANNIER_RUNTIME_IMAGE"] };
+  const made = given.build === undefined || given.runtime === undefined ? await buildNodeImages() : undefined;
+  const bases = [`BUILD_IMAGE=${given.build ?? made?.build}`, `RUNTIME_IMAGE=${given.runtime ?? made?.runtime}`];
+  const options = bases.flatMap((base) => ["--build-arg", base]);
+  await run("docker", ["build", "--network", "host", ...options, "--tag", TAG, root]);
+  return TAG;
+}
+
+/** What a container printed so far, on both streams. */
+function logs(id: string): Promise<string> {
+  return run("sh", ["-c", 'docker logs "$1" 2>&1', "sh", id]);
+}
+
+async function inspect(id: string, format: string): Promise<string> {
+  return (await run("docker", ["inspect", "--format", format, id])).trim();
+}
+
+beforeEach(async (context) => {
+  building ??= buildImage();
+  await requireServer(context, () => building!);
+});
+
+afterAll(async () => {
+  const built = await building?.catch(() => undefined);
+  if (built !== undefined) await run("docker", ["image", "rm", "--force", built]);
+});
+
+test("the image says what it is, runs as a numeric user and its default command is run", async () => {
+  expect(await inspect(TAG, "{{.Config.User}}")).toBe("65532:65532");
+  expect(await inspect(TAG, "{{json .Config.Cmd}}")).toBe('["run"]');
+  expect(await inspect(TAG, "{{json .Config.Entrypoint}}")).toContain('"--max-semi-space-size=4"');
+  expect(await inspect(TAG, '{{index .Config.Labels "org.opencontainers.image.licenses"}}')).toBe("Apache-2.0");
+  expect(await run("docker", ["run", "--rm", ...ISOLATED, TAG, "--version"])).toMatch(/\d+\.\d+\.\d+/);
+});
+
+test("check prints the effective configuration of a mounted file, with nothing writable", async () => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), "pannier-image-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  chmodSync(directory, 0o755);
+  const file = path.join(directory, "pannier.yaml");
+  writeFileSync(file, "version: 1\ninputs: [{ paths: [/logs] }]\nsinks: [{ type: stdout }]\n", { mode: 0o644 });
+  const mount = `${file}:/etc/pannier/pannier.yaml:ro`;
+  const printed = await run("docker", ["run", "--rm", ...ISOLATED, "--volume", mount, TAG, "check"]);
+  expect(printed).toContain("/var/lib/pannier");
+});
+
+test("pannier is process 1, writes its state with a read-only root, and SIGTERM ends it with 0", async () => {
+  const options = [...ISOLATED, "--tmpfs", `${LOGS}:uid=65532`];
+  const command = ["run", LOGS, "--to", "stdout:", "--admin", "off"];
+  const id = (await run("docker", ["run", "--detach", ...options, TAG, ...command])).trim();
+  onTestFinished(async () => {
+    await run("docker", ["rm", "--force", "--volumes", id]);
+  });
+  await vi.waitFor(async () => expect(await logs(id)).toContain("{"), { timeout: 20_000, interval: 200 });
+  expect(await inspect(id, "{{.State.Running}}"), await logs(id)).toBe("true");
+  const processes = (await run("docker", ["top", id, "-o", "pid,args"])).trim().split("\n").slice(1);
+  expect(processes).toHaveLength(1);
+  expect(processes[0]).toContain("/app/dist/cli/main.js run");
+  expect(processes[0]?.trim().split(/\s+/)[0]).toBe(await inspect(id, "{{.State.Pid}}"));
+  await run("docker", ["kill", "--signal", "SIGTERM", id]);
+  expect((await run("docker", ["wait", id])).trim(), await logs(id)).toBe("0");
+});
