@@ -177,3 +177,5 @@ export const TLS_CONNECTION_BYTES = 128 * KiB;
 
 /** Part of the drain deadline that is kept for closing files and writing the drain record. */
 export const DRAIN_REPORT_RESERVE_MS = 250;
+/** After stubborn 429s the request size doubles again in steps of this. */
+export const BUSY_SIZE_FORGOTTEN_MS = 5_000;

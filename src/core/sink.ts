@@ -10,6 +10,13 @@ export interface Wire {
   end(out: Buffer, at: number): number;
 }
 
+/** Gzips batches into memory of its own that is taken once. One per request in flight. */
+export interface Compressor {
+  /** The gzip member of source[from, to), valid until the next call; undefined when it is no smaller than its memory. */
+  compress(source: Buffer, from: number, to: number): Promise<Buffer | undefined>;
+  close(): void;
+}
+
 /** The line behind a record, read again from its file. */
 export interface Original {
   readonly path: string;

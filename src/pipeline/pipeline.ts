@@ -16,6 +16,9 @@ import type { TurnReader } from "./turn.ts";
 /** Pause after a journal or a file could not be written or read. */
 const RETRY_MS = 1_000;
 
+/** Age of a batch once the end of the Pod was announced. */
+const HURRIED_AGE_MS = 100;
+
 export interface PipelineOptions {
   readonly sink: Sink;
   readonly state: StateStore;
@@ -28,6 +31,8 @@ export interface PipelineOptions {
   ensureKey(file: SourceFile, force: boolean): boolean;
   /** The bytes before a cursor have changed: the file has new content. */
   replace(file: SourceFile): void;
+  /** The end of the Pod was announced: batches do not wait for more. */
+  isHurried(): boolean;
 }
 
 /**
@@ -43,6 +48,7 @@ export class Pipeline {
   #batch: Batch | undefined;
   #turn: NodeJS.Immediate | undefined;
   #ageTimer: NodeJS.Timeout | undefined;
+  #tailTimer: NodeJS.Timeout | undefined;
   #segmentsOut = 0;
   /** Set by --once and the drain: tails are ended and batches sealed as soon as nothing more can be read. */
   #finishing = false;
@@ -55,11 +61,27 @@ export class Pipeline {
     this.#o = options;
   }
 
+  start(): void {
+    this.sink.start();
+    this.#tailTimer = setInterval(() => this.endQuietTails(), TAIL_QUIET_DRAIN_MS);
+  }
+
   /** A file is open: make or find its cursor and read. */
   addFile(file: SourceFile): void {
     const record = this.#o.state.openCursor(file.record, this.sink.name, file.startOffset);
     this.cursors.set(file.ordinal, new Cursor(file, record));
     this.wake(file);
+  }
+
+  /** The sink may still want bytes of this file. */
+  needs(file: SourceFile): boolean {
+    const cursor = this.cursors.get(file.ordinal);
+    return cursor !== undefined && (cursor.uncommitted.length > 0 || !cursor.isCommitted);
+  }
+
+  /** Bytes of this file that are committed. */
+  committed(file: SourceFile): number {
+    return this.cursors.get(file.ordinal)?.record.committed ?? 0;
   }
 
   /** Its descriptor is closed and everything is committed. */
@@ -108,7 +130,7 @@ export class Pipeline {
     this.#schedule();
   }
 
-  /** Ends unterminated tails that have been quiet long enough; the agent calls it a few times a second. */
+  /** Ends unterminated tails that have been quiet long enough; called a few times a second. */
   endQuietTails(): void {
     const now = this.#o.clock.monotonicMs();
     for (const cursor of this.cursors.values()) {
@@ -139,6 +161,7 @@ export class Pipeline {
     this.#stop.abort();
     clearImmediate(this.#turn);
     clearTimeout(this.#ageTimer);
+    clearInterval(this.#tailTimer);
     this.#queue.length = 0;
     await this.sink.stop();
     await Promise.allSettled(this.#sending);
@@ -207,7 +230,8 @@ export class Pipeline {
     if (batch !== this.#batch || batch.segments.length === 0 || batch.openedAtMs !== 0) return;
     batch.openedAtMs = this.#o.clock.monotonicMs();
     clearTimeout(this.#ageTimer);
-    this.#ageTimer = setTimeout(() => this.#seal(batch), this.#o.maxAgeMs);
+    const maxAgeMs = this.#o.isHurried() ? Math.min(this.#o.maxAgeMs, HURRIED_AGE_MS) : this.#o.maxAgeMs;
+    this.#ageTimer = setTimeout(() => this.#seal(batch), maxAgeMs);
   }
 
   #sealWhenFinishing(): void {

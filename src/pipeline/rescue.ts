@@ -19,7 +19,7 @@ const QUOTE = 0x22;
 export class Rescue implements RecordSource {
   readonly #buffer: ReadBuffer;
   readonly #inputs: readonly TurnInput[];
-  readonly #wire: Wire;
+  readonly #wire: () => Wire;
   readonly #state: StateStore;
   readonly #cursorOf: (batch: Batch, record: number) => Cursor;
   readonly #hasher = new EventHasher();
@@ -28,7 +28,8 @@ export class Rescue implements RecordSource {
   constructor(options: {
     buffer: ReadBuffer;
     inputs: readonly TurnInput[];
-    wire: Wire;
+    /** Asked for late: the sink that owns the wire is made with this object. */
+    wire: () => Wire;
     state: StateStore;
     cursorOf: (batch: Batch, record: number) => Cursor;
   }) {
@@ -81,8 +82,8 @@ export class Rescue implements RecordSource {
     const line = this.#lineAgain(cursor, batch, record, document);
     line.refusedReason = reason;
     const idBytes = this.#writeId(cursor, batch, record);
-    const start = this.#wire.begin(out, at, this.#idBytes, idBytes);
-    return this.#wire.end(out, this.#inputs[cursor.file.input]!.encoder.encode(line, out, start));
+    const start = this.#wire().begin(out, at, this.#idBytes, idBytes);
+    return this.#wire().end(out, this.#inputs[cursor.file.input]!.encoder.encode(line, out, start));
   }
 
   /** A line object of its own, since the shared one belongs to the inner loop. */
@@ -106,7 +107,7 @@ export class Rescue implements RecordSource {
       batch.to[record]! - batch.from[record]! - batch.cut[record]!,
       this.#document(batch, record).length,
     );
-    return this.#inputs[cursor.file.input]!.encoder.maxEncodedBytes(payload) + this.#wire.overheadBytes;
+    return this.#inputs[cursor.file.input]!.encoder.maxEncodedBytes(payload) + this.#wire().overheadBytes;
   }
 
   salt(batch: Batch, record: number, out: Buffer, at: number): number {
@@ -115,8 +116,8 @@ export class Rescue implements RecordSource {
     const document = this.#document(batch, record);
     this.#state.addSalt(cursor.file.record, cursor.record, from, (cursor.record.salts.get(from) ?? 0) + 1);
     const idBytes = this.#writeId(cursor, batch, record);
-    const start = this.#wire.begin(out, at, this.#idBytes, idBytes);
-    return this.#wire.end(out, start + document.copy(out, start));
+    const start = this.#wire().begin(out, at, this.#idBytes, idBytes);
+    return this.#wire().end(out, start + document.copy(out, start));
   }
 
   toleratesConflict(batch: Batch, record: number): boolean {
@@ -126,9 +127,9 @@ export class Rescue implements RecordSource {
   /** The document inside the wire bytes of a record: what frames it has the same length for every id of the same length. */
   #document(batch: Batch, record: number): Buffer {
     const cursor = this.#cursorOf(batch, record);
-    const frame = Buffer.alloc(this.#wire.overheadBytes);
-    const before = this.#wire.begin(frame, 0, this.#idBytes, this.#writeId(cursor, batch, record));
-    const after = this.#wire.end(frame, 0);
+    const frame = Buffer.alloc(this.#wire().overheadBytes);
+    const before = this.#wire().begin(frame, 0, this.#idBytes, this.#writeId(cursor, batch, record));
+    const after = this.#wire().end(frame, 0);
     return batch.buffer.subarray(batch.starts[record]! + before, batch.ends[record]! - after);
   }
 }

@@ -1,0 +1,77 @@
+import { createRequire } from "node:module";
+import type { MemoryPlan } from "./core/config.ts";
+import type { FileCatalogue } from "./files/catalogue.ts";
+import type { Pipeline } from "./pipeline/pipeline.ts";
+import { type Ledger, ledgerOf } from "./state/ledger.ts";
+
+export type AgentState = "starting" | "running" | "draining";
+
+export const VERSION: string = (createRequire(import.meta.url)("../package.json") as { version: string }).version;
+
+/** The answer of `GET /status` (contract §5). */
+export function describeStatus(agent: {
+  startedAt: string;
+  state: AgentState;
+  plan: MemoryPlan;
+  formats: readonly string[];
+  catalogue: FileCatalogue;
+  pipelines: readonly Pipeline[];
+  monotonicMs: number;
+}): object {
+  const { plan, pipelines } = agent;
+  return {
+    version: VERSION,
+    started_at: agent.startedAt,
+    state: agent.state,
+    memory: {
+      limit_bytes: plan.limitBytes,
+      planned_bytes: plan.plannedBytes,
+      rss_bytes: process.memoryUsage.rss(),
+      pools: Object.fromEntries(plan.lines.map((line) => [line.name, line.bytes])),
+    },
+    files: [...agent.catalogue.files].map((file) => {
+      const cursors = pipelines.flatMap((pipeline) => pipeline.cursors.get(file.ordinal) ?? []);
+      const ledgers = Object.fromEntries(
+        cursors.map((cursor) => [cursor.record.sink, describeLedger(ledgerOf(cursor.record, file.size, cursor.read))]),
+      );
+      const behind = cursors.toSorted((a, b) => a.record.committed - b.record.committed)[0];
+      const lagBytes = behind === undefined ? file.size : Math.max(0, file.size - behind.record.committed);
+      return {
+        path: file.path,
+        id: file.record.key,
+        status: file.status,
+        generation: file.record.generation,
+        size: file.size,
+        read: Math.max(0, ...cursors.map((cursor) => cursor.read)),
+        format: agent.formats[file.input],
+        dialect: null,
+        lag_bytes: lagBytes,
+        lag_seconds: lagBytes === 0 ? 0 : Math.round(agent.monotonicMs - file.quietSinceMs) / 1000,
+        ledger: behind === undefined ? null : ledgers[behind.record.sink],
+        ledgers,
+      };
+    }),
+    sinks: pipelines.map(({ sink }) => {
+      const status = sink.status();
+      return {
+        name: status.name,
+        type: status.type,
+        state: status.state,
+        since: status.since,
+        last_error: status.lastError,
+        delivered_lines: status.deliveredLines,
+        delivered_bytes: status.deliveredBytes,
+        retries: status.retries,
+        rejected: status.rejected,
+        unexpected_conflicts: status.unexpectedConflicts,
+        dead_letters: status.deadLetters,
+      };
+    }),
+  };
+}
+
+/** The seven terms in the contract's order and words. */
+function describeLedger(ledger: Ledger): object {
+  const { unread, inFlight, delivered, filtered, deadLettered, cut, lost } = ledger;
+  return { unread, in_flight: inFlight, delivered, filtered, dead_lettered: deadLettered, cut, lost };
+}
