@@ -114,5 +114,5 @@ export async function documentsAt(
 ): Promise<Map<number, Source>> {
   const filter = [{ term: { "log.file.path": path } }, { terms: { "log.offset": offsets } }];
   const answer = await ask(url, "POST", `/${index}/_search`, { size: PAGE, query: { bool: { filter } } });
-  return new Map((answer.hits?.hits ?? []).map((hit) => [Number(hit._source["log.offset"]), hit._source]));
+  return new Map((answer.hits?.hits ?? []).map(({ _source: source }) => [Number(source["log.offset"]), source]));
 }
