@@ -1,0 +1,39 @@
+import { PassThrough } from "node:stream";
+import { stripVTControlCharacters } from "node:util";
+import type { WriteStream } from "node:tty";
+import { expect, test } from "vitest";
+import { liveView, plainView } from "../../../src/demo/view.ts";
+
+const numbers = { written: 10, delivered: 9, lagMs: 12, lost: 1, doubled: 0 };
+const scene = { service: "pid 1", agent: "pid 2, running", receiver: "3 requests" };
+
+test("the plain view writes nothing but the line of the contract on stdout", () => {
+  const out = new PassThrough();
+  const errors = new PassThrough();
+  const view = plainView(out, errors);
+  view.record({ message: "order placed" });
+  view.say("killed the agent");
+  view.numbers(numbers, scene);
+  expect(String(out.read())).toBe("written=10 delivered=9 lag_ms=12 lost=1 doubled=0\n");
+  expect(String(errors.read())).toBe("killed the agent\n");
+});
+
+test("the live view rewrites its own lines, shows the latest records, and never wraps", () => {
+  const out = Object.assign(new PassThrough(), { columns: 60 });
+  const view = liveView(out as unknown as WriteStream);
+  for (let i = 0; i < 20; i++) {
+    view.record({ "@timestamp": "2026-11-23T01:02:03.456Z", "log.level": "warn", message: `order ${i}`, amount: 12.5 });
+  }
+  view.say("killed the agent");
+  view.numbers(numbers, scene);
+  const first = String(out.read());
+  const lines = stripVTControlCharacters(first).split("\n");
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(60);
+  expect(first).toContain("01:02:03.456");
+  expect(first).toContain("order 19");
+  expect(first).not.toContain("order 11 ");
+  expect(first).toContain("killed the agent");
+  expect(stripVTControlCharacters(first)).toContain("written 10  delivered 9  lag 12 ms  lost 1  doubled 0");
+  view.numbers(numbers, scene);
+  expect(String(out.read()).startsWith(`\u001B[${lines.length - 1}F\u001B[J`)).toBe(true);
+});
