@@ -1,16 +1,15 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { BatchPool } from "../batches/pool.ts";
 import { EventIdSeed } from "../batches/event-id.ts";
 import type { Batch } from "../core/batch.ts";
 import type { Clock } from "../core/clock.ts";
 import { describe } from "../core/errors.ts";
-import { TAIL_QUIET_DRAIN_MS, TAIL_QUIET_ROTATED_MS, UNCOMMITTED_SEGMENTS_MAX } from "../core/limits.ts";
+import { TAIL_QUIET_DRAIN_MS, TAIL_QUIET_ROTATED_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
-import { DeliveryAborted, type Sink } from "../core/sink.ts";
+import type { Sink } from "../core/sink.ts";
 import type { SourceFile } from "../core/source.ts";
 import type { StateStore } from "../core/state.ts";
 import { Cursor } from "./cursor.ts";
-import { dropCommitted, nextCommit, settleSegments } from "./settle.ts";
+import { Shipper } from "./shipper.ts";
 import type { TurnReader } from "./turn.ts";
 
 /** Pause after a journal or a file could not be written or read. */
@@ -46,19 +45,25 @@ export class Pipeline {
   /** Cursors that may have something to read. */
   readonly #queue: Cursor[] = [];
   #batch: Batch | undefined;
+  /** The cursors of its segments, in their order. */
+  #filling: Cursor[] = [];
   #turn: NodeJS.Immediate | undefined;
   #ageTimer: NodeJS.Timeout | undefined;
   #tailTimer: NodeJS.Timeout | undefined;
-  #segmentsOut = 0;
   /** Set by --once and the drain: tails are ended and batches sealed as soon as nothing more can be read. */
   #finishing = false;
-  readonly #stop = new AbortController();
-  readonly #sending = new Set<Promise<void>>();
-  readonly #cursorByBatch = new Map<Batch, Cursor[]>();
+  #stopped = false;
+  readonly #shipper: Shipper;
 
   constructor(options: PipelineOptions) {
     this.sink = options.sink;
     this.#o = options;
+    this.#shipper = new Shipper({ ...options, onRoom: () => this.#schedule() });
+  }
+
+  /** The cursor of a record in a batch that is being sent. */
+  cursorOf(batch: Batch, record: number): Cursor {
+    return this.#shipper.cursorOf(batch, record);
   }
 
   start(): void {
@@ -111,7 +116,7 @@ export class Pipeline {
         },
       );
     }
-    void this.#commit([cursor]);
+    this.#shipper.commit([cursor]);
   }
 
   /** The file may have more to read. */
@@ -135,14 +140,18 @@ export class Pipeline {
     const now = this.#o.clock.monotonicMs();
     for (const cursor of this.cursors.values()) {
       const { file } = cursor;
-      if (cursor.queued || cursor.unread === 0 || cursor.scannedTo < file.size || file.status === "replaced") continue;
+      if (cursor.queued || cursor.unread === 0 || file.status === "replaced") continue;
+      // Bytes that nobody has looked at may hold a line end. A file without a key is known to have none.
+      if (cursor.seed !== undefined && cursor.scannedTo < file.size) continue;
       const quietMs = this.#finishing ? TAIL_QUIET_DRAIN_MS : file.status === "live" ? Infinity : TAIL_QUIET_ROTATED_MS;
       if (now - file.quietSinceMs < quietMs) continue;
       try {
-        if (!this.#identify(cursor, true)) continue;
-        this.#o.reader.endTail(cursor);
+        if (!this.#identify(cursor, false)) {
+          if (!this.#identify(cursor, true)) continue;
+          this.#o.reader.endTail(cursor);
+        } else if (cursor.scannedTo >= file.size) this.#o.reader.endTail(cursor);
       } catch (error) {
-        this.#reportState(error);
+        this.#report(error);
       }
       this.wake(file);
     }
@@ -150,7 +159,7 @@ export class Pipeline {
 
   /** Nothing to read, nothing in flight, everything committed. */
   get isDone(): boolean {
-    if (this.#queue.length > 0 || this.#sending.size > 0 || this.#batch !== undefined) return false;
+    if (this.#queue.length > 0 || !this.#shipper.isIdle || this.#batch !== undefined) return false;
     for (const cursor of this.cursors.values())
       if (!cursor.isCommitted && cursor.file.status !== "replaced") return false;
     return true;
@@ -158,17 +167,16 @@ export class Pipeline {
 
   /** Ends reading and delivery; what is in flight stays uncommitted. */
   async stop(): Promise<void> {
-    this.#stop.abort();
+    this.#stopped = true;
     clearImmediate(this.#turn);
     clearTimeout(this.#ageTimer);
     clearInterval(this.#tailTimer);
     this.#queue.length = 0;
-    await this.sink.stop();
-    await Promise.allSettled(this.#sending);
+    await this.#shipper.stop();
   }
 
   #schedule(): void {
-    if (this.#turn !== undefined || this.#stop.signal.aborted) return;
+    if (this.#turn !== undefined || this.#stopped) return;
     this.#turn = setImmediate(() => {
       this.#turn = undefined;
       this.#takeTurn();
@@ -178,16 +186,20 @@ export class Pipeline {
   /** One chunk of one file. A pipeline without a free batch does not read: that is the backpressure. */
   #takeTurn(): void {
     if (this.#queue.length === 0) return this.#sealWhenFinishing();
-    if (this.#segmentsOut >= UNCOMMITTED_SEGMENTS_MAX) return;
+    if (this.#shipper.isFull) return;
     this.#batch ??= this.#o.pool.take();
     const batch = this.#batch;
     if (batch === undefined) return;
     const cursor = this.#nextCursor();
     try {
       if (!this.#identify(cursor, false)) cursor.queued = false;
-      else this.#handle(cursor, this.#o.reader.turn(cursor, batch), batch);
+      else {
+        const turn = this.#o.reader.turn(cursor, batch);
+        if (batch.segments.length > this.#filling.length) this.#filling.push(cursor);
+        this.#handle(cursor, turn, batch);
+      }
     } catch (error) {
-      this.#reportState(error);
+      this.#report(error);
       this.#wakeLater(cursor);
     }
     this.#noteBatch(batch);
@@ -246,84 +258,17 @@ export class Pipeline {
       this.#o.pool.give(batch);
       return;
     }
-    const cursors = batch.segments.map((segment) => this.#release(segment.file.ordinal));
-    this.#cursorByBatch.set(batch, cursors);
-    this.#segmentsOut += batch.segments.length;
-    const sending = this.#send(batch, cursors).finally(() => this.#sending.delete(sending));
-    this.#sending.add(sending);
-  }
-
-  /** The cursor's next bytes belong to another batch. */
-  #release(ordinal: number): Cursor {
-    const cursor = this.cursors.get(ordinal)!;
-    cursor.batch = undefined;
-    cursor.segment = undefined;
-    return cursor;
-  }
-
-  /** Marks as sent, delivers, commits. Resolves also when it was aborted; nothing is committed then. */
-  async #send(batch: Batch, cursors: readonly Cursor[]): Promise<void> {
-    try {
-      await this.#journal(() => {
-        const marks = batch.segments.map((segment, i) => ({
-          file: segment.file.record,
-          cursor: cursors[i]!.record,
-          to: segment.to,
-        }));
-        this.#o.state.markSent(marks);
-      });
-      if (batch.count > 0) await this.sink.deliver(batch);
-    } catch (error) {
-      if (error instanceof DeliveryAborted || this.#stop.signal.aborted) return;
-      throw error;
+    const cursors = this.#filling;
+    this.#filling = [];
+    for (const cursor of cursors) {
+      cursor.batch = undefined;
+      cursor.segment = undefined;
     }
-    settleSegments(batch);
-    const segments = batch.segments.length;
-    this.#cursorByBatch.delete(batch);
-    this.#o.pool.give(batch);
-    this.#schedule();
-    await this.#commit(cursors);
-    this.#segmentsOut -= segments;
-    this.#schedule();
+    this.#shipper.ship(batch, cursors);
   }
 
-  async #commit(cursors: readonly Cursor[]): Promise<void> {
-    await this.#journal(() => {
-      const due = [];
-      for (const cursor of cursors) {
-        const commit = nextCommit(cursor);
-        if (commit !== undefined) due.push({ cursor, commit });
-      }
-      if (due.length === 0) return;
-      this.#o.state.commit(due.map(({ commit }) => commit));
-      for (const { cursor, commit } of due) dropCommitted(cursor, commit);
-    });
-  }
-
-  /** Runs a journal write until it succeeds: without a journal nothing is sent and nothing is committed. */
-  async #journal(write: () => void): Promise<void> {
-    for (;;) {
-      try {
-        return write();
-      } catch (error) {
-        this.#reportState(error);
-        await sleep(RETRY_MS, undefined, { signal: this.#stop.signal });
-      }
-    }
-  }
-
-  #reportState(error: unknown): void {
-    this.#o.log.error(
-      "state_write_failed",
-      `${describe(error)}; ${this.sink.name} waits and tries again, nothing is lost`,
-      {
-        sink: this.sink.name,
-      },
-    );
-  }
-
-  /** The cursor of a record in a batch that is in flight. */
-  cursorOf(batch: Batch, record: number): Cursor {
-    return this.#cursorByBatch.get(batch)![batch.segmentOf[record]!]!;
+  #report(error: unknown): void {
+    const message = `${describe(error)}; ${this.sink.name} waits and tries again, nothing is lost`;
+    this.#o.log.error("state_write_failed", message, { sink: this.sink.name });
   }
 }

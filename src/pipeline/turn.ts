@@ -1,13 +1,13 @@
 import { isUtf8 } from "node:buffer";
-import { EVENT_ID_MAX_BYTES, EventHasher, writeEventId, writeSalt } from "../batches/event-id.ts";
-import { type Batch, RecordFlag } from "../core/batch.ts";
-import { BATCH_MAX_RECORDS, BATCH_MAX_SEGMENTS, CHUNK_BYTES, TAIL_BYTES } from "../core/limits.ts";
-import { Line, type RecordEncoder, Tail } from "../core/record.ts";
+import type { Batch } from "../core/batch.ts";
+import { CHUNK_BYTES, TAIL_BYTES } from "../core/limits.ts";
+import { type RecordEncoder, Tail } from "../core/record.ts";
 import type { Wire } from "../core/sink.ts";
 import type { Boundary } from "../core/state.ts";
 import { type ReadBuffer, readAt } from "../files/follow.ts";
 import { bomBytes, cutAtCharacter, findLineFeed, isBlank, lineEndBytes, lineFlags } from "../lines/newline.ts";
 import type { Cursor } from "./cursor.ts";
+import { EventWriter } from "./writer.ts";
 
 /**
  * `progress`: come again. `idle`: nothing more to read now. `full`: the batch takes no more, seal it. `changed`: the bytes
@@ -30,12 +30,8 @@ const LF = 0x0a;
 export class TurnReader {
   readonly #buffer: ReadBuffer;
   readonly #inputs: readonly TurnInput[];
-  readonly #wire: Wire;
-  readonly #batchMaxBytes: number;
+  readonly #writer: EventWriter;
   readonly #addBoundary: (cursor: Cursor, boundary: Boundary) => void;
-  readonly #hasher = new EventHasher();
-  readonly #line = new Line();
-  readonly #id: Buffer = Buffer.alloc(EVENT_ID_MAX_BYTES);
   readonly #tail = new Tail();
 
   constructor(options: {
@@ -47,8 +43,7 @@ export class TurnReader {
   }) {
     this.#buffer = options.buffer;
     this.#inputs = options.inputs;
-    this.#wire = options.wire;
-    this.#batchMaxBytes = options.batchMaxBytes;
+    this.#writer = new EventWriter(options.buffer, options.wire, options.batchMaxBytes);
     this.#addBoundary = options.addBoundary;
   }
 
@@ -69,8 +64,7 @@ export class TurnReader {
     if (chunk.end === chunk.start) return "idle";
     const found = bytes.subarray(chunk.start, chunk.end).indexOf(LF);
     if (found < 0) {
-      const before = Math.min(tail.length, TAIL_BYTES);
-      tail.set(bytes, chunk.start - before, chunk.end);
+      tail.set(bytes, chunk.start - tail.length, chunk.end);
       cursor.scannedTo += chunk.end - chunk.start;
       return "progress";
     }
@@ -85,16 +79,17 @@ export class TurnReader {
     const { bytes } = this.#buffer;
     const input = this.#inputs[cursor.file.input]!;
     const tail = cursor.readTail;
+    const before = tail.length;
     const wanted = Math.max(CHUNK_BYTES, cursor.lineEnd - cursor.read);
     const chunk = readAt(cursor.file, cursor.read, wanted, tail.bytes, tail.length, this.#buffer);
     if (chunk.status !== "ok") return chunk.status;
     const { start, end } = chunk;
     if (end === start) return "idle";
-    if (!this.#openSegment(cursor, batch)) return "full";
+    if (!this.#writer.openSegment(cursor, batch)) return "full";
 
     const base = cursor.read - start;
     const stop = Math.min(end, cursor.nextBoundary() - base);
-    const line = this.#line;
+    const line = this.#writer.line;
     line.knownUtf8 = isUtf8(bytes.subarray(start, bytes.lastIndexOf(LF, stop - 1) + 1 || start));
     let at = start;
     let turn: Turn = "progress";
@@ -111,14 +106,14 @@ export class TurnReader {
       }
       if (!isBlank(bytes, payloadStart, payloadEnd)) {
         line.flags = base + at === cursor.continuesAt ? lineFlags(true, false, true) : 0;
-        if (!this.#put(cursor, batch, input.encoder, at, payloadStart, payloadEnd, next, base + at, base + next, 0)) {
+        if (!this.#writer.write(cursor, batch, input.encoder, at, payloadStart, payloadEnd, next, base + at, base + next, 0)) {
           turn = "full";
           break;
         }
       }
       at = next;
     }
-    this.#advance(cursor, start - Math.min(tail.length, TAIL_BYTES), at, base + at);
+    this.#writer.advance(cursor, bytes, start - before, at, base + at);
     cursor.lineEnd = 0;
     if (overlongEnd > 0) {
       cursor.lineEnd = overlongEnd;
@@ -126,8 +121,9 @@ export class TurnReader {
     } else if (turn === "progress" && (at === start || base + end >= cursor.file.size) && stop === end) {
       // Only a line that fills the chunk, or stands at the end of the file, is worth remembering as scanned: with more
       // to read behind it, the next chunk begins at its first byte and holds it whole.
-      cursor.scannedTail.set(bytes, start - Math.min(tail.length, TAIL_BYTES), end);
+      cursor.scannedTail.set(bytes, start - before, end);
       cursor.scannedTo = base + end;
+      if (base + end >= cursor.file.size) return "idle";
     }
     return turn;
   }
@@ -187,104 +183,22 @@ export class TurnReader {
     const chunk = readAt(cursor.file, from, kept, before.bytes, before.length, this.#buffer);
     if (chunk.status !== "ok") return chunk.status;
     if (chunk.end - chunk.start < kept) return "changed";
-    if (!this.#openSegment(cursor, batch)) return "full";
+    if (!this.#writer.openSegment(cursor, batch)) return "full";
     const { start } = chunk;
     const payloadStart = from === 0 ? start + bomBytes(bytes, start, chunk.end) : start;
     const wholeEnd = chunk.end - (boundary.kept === undefined ? lineEnd : 0);
     const unterminated = boundary.unterminated === true;
     if (!isBlank(bytes, payloadStart, wholeEnd)) {
-      const line = this.#line;
+      const line = this.#writer.line;
       const cutBytes = boundary.kept === undefined ? 0 : to - from - lineEnd - kept;
       line.flags = lineFlags(!unterminated, cutBytes > 0, from === cursor.continuesAt);
       line.originalBytes = to - from - lineEnd - (payloadStart - start);
       line.knownUtf8 = isUtf8(bytes.subarray(payloadStart, wholeEnd));
-      if (!this.#put(cursor, batch, encoder, start, payloadStart, wholeEnd, chunk.end, from, to, cutBytes))
+      if (!this.#writer.write(cursor, batch, encoder, start, payloadStart, wholeEnd, chunk.end, from, to, cutBytes))
         return "full";
       if (unterminated) cursor.continuesAt = to;
     }
-    this.#advance(cursor, 0, this.#tail.length, to, this.#tail.bytes);
+    this.#writer.advance(cursor, this.#tail.bytes, 0, this.#tail.length, to);
     return "progress";
-  }
-
-  /** Writes one event into the batch. False: there is no room, and nothing has changed. */
-  #put(
-    cursor: Cursor,
-    batch: Batch,
-    encoder: RecordEncoder,
-    hashStart: number,
-    payloadStart: number,
-    payloadEnd: number,
-    hashEnd: number,
-    from: number,
-    to: number,
-    cutBytes: number,
-  ): boolean {
-    const out = batch.buffer;
-    const wire = this.#wire;
-    const roomBytes = encoder.maxEncodedBytes(payloadEnd - payloadStart) + wire.overheadBytes;
-    if (batch.count === BATCH_MAX_RECORDS || batch.length + roomBytes > out.length) return false;
-    const seed = cursor.seed!;
-    const hasher = this.#hasher;
-    hasher.hash(this.#buffer.words, hashStart, hashEnd, seed, from, to - from);
-    let idBytes = writeEventId(this.#id, 0, seed, from, hasher.high, hasher.low);
-    if (cursor.record.salts.size > 0) idBytes = writeSalt(this.#id, idBytes, cursor.record.salts.get(from) ?? 0);
-
-    const line = this.#line;
-    line.bytes = this.#buffer.bytes;
-    line.start = payloadStart;
-    line.end = payloadEnd;
-    line.offset = from;
-    line.pathMember = cursor.pathMember;
-    line.fallbackTime = cursor.fallbackTime;
-    line.lane = cursor.lane;
-    let at = wire.begin(out, batch.length, this.#id, idBytes);
-    at = encoder.encode(line, out, at);
-    at = wire.end(out, at);
-    if (at > this.#batchMaxBytes && batch.count > 0) return false;
-
-    const record = batch.count++;
-    batch.starts[record] = batch.length;
-    batch.ends[record] = at;
-    batch.from[record] = from;
-    batch.to[record] = to;
-    batch.cut[record] = cutBytes;
-    batch.hashHigh[record] = hasher.high;
-    batch.hashLow[record] = hasher.low;
-    batch.segmentOf[record] = cursor.segmentIndex;
-    batch.flags[record] = from < cursor.maybeSentBelow ? RecordFlag.maybeSent : 0;
-    batch.outcome[record] = 0;
-    batch.length = at;
-    return true;
-  }
-
-  /** Makes sure that the cursor has a segment in this batch. False: the batch takes no more segments. */
-  #openSegment(cursor: Cursor, batch: Batch): boolean {
-    if (cursor.batch === batch) return true;
-    if (batch.segments.length === BATCH_MAX_SEGMENTS) return false;
-    const segment = {
-      file: cursor.file,
-      from: cursor.read,
-      to: cursor.read,
-      tail: NO_TAIL,
-      lastTime: "",
-      terms: undefined,
-      deliveredLines: 0,
-    };
-    cursor.batch = batch;
-    cursor.segment = segment;
-    cursor.segmentIndex = batch.segments.push(segment) - 1;
-    cursor.uncommitted.push(segment);
-    return true;
-  }
-
-  /** Moves the cursor to `offset`; bytes[tailFrom, at) end there. */
-  #advance(cursor: Cursor, tailFrom: number, at: number, offset: number, bytes: Buffer = this.#buffer.bytes): void {
-    cursor.readTail.set(bytes, tailFrom, at);
-    cursor.read = offset;
-    cursor.scannedTo = offset;
-    const segment = cursor.segment!;
-    segment.to = offset;
-    segment.tail = cursor.readTail.copy();
-    segment.lastTime = cursor.lane.lastTime();
   }
 }

@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { BatchPool } from "../batches/pool.ts";
+import type { Batch } from "../core/batch.ts";
+import { describe } from "../core/errors.ts";
+import { UNCOMMITTED_SEGMENTS_MAX } from "../core/limits.ts";
+import type { Log } from "../core/log.ts";
+import { DeliveryAborted, type Sink } from "../core/sink.ts";
+import type { StateStore } from "../core/state.ts";
+import type { Cursor } from "./cursor.ts";
+import { dropCommitted, nextCommit, settleSegments } from "./settle.ts";
+
+/** Pause after the journal could not be written. */
+const RETRY_MS = 1_000;
+
+/** Takes sealed batches: marks them as sent, delivers them, gives the buffer back and commits in file order. */
+export class Shipper {
+  readonly #sink: Sink;
+  readonly #state: StateStore;
+  readonly #pool: BatchPool;
+  readonly #log: Log;
+  /** A batch is free again, or commits have gone on. */
+  readonly #onRoom: () => void;
+  readonly #stop = new AbortController();
+  readonly #work = new Set<Promise<void>>();
+  readonly #cursors = new Map<Batch, readonly Cursor[]>();
+  #segments = 0;
+
+  constructor(options: { sink: Sink; state: StateStore; pool: BatchPool; log: Log; onRoom: () => void }) {
+    this.#sink = options.sink;
+    this.#state = options.state;
+    this.#pool = options.pool;
+    this.#log = options.log;
+    this.#onRoom = options.onRoom;
+  }
+
+  /** Sends a sealed batch; `cursors` are those of its segments, in their order. */
+  ship(batch: Batch, cursors: readonly Cursor[]): void {
+    this.#cursors.set(batch, cursors);
+    this.#segments += batch.segments.length;
+    this.#track(this.#send(batch, cursors));
+  }
+
+  /** Commits what these cursors can commit, outside of a delivery. */
+  commit(cursors: readonly Cursor[]): void {
+    this.#track(this.#commit(cursors));
+  }
+
+  /** The cursor of a record in a batch that is being sent. */
+  cursorOf(batch: Batch, record: number): Cursor {
+    return this.#cursors.get(batch)![batch.segmentOf[record]!]!;
+  }
+
+  /** Too many stretches wait for one before them; reading on would let the list grow. */
+  get isFull(): boolean {
+    return this.#segments >= UNCOMMITTED_SEGMENTS_MAX;
+  }
+
+  get isIdle(): boolean {
+    return this.#work.size === 0;
+  }
+
+  /** Ends deliveries; what is not delivered stays uncommitted. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#sink.stop();
+    await Promise.allSettled(this.#work);
+  }
+
+  /** An end by `stop` is no error; anything else is a bug, and ends the process by an unhandled rejection. */
+  #track(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => {
+        if (!(error instanceof DeliveryAborted) && !this.#stop.signal.aborted) throw error;
+      })
+      .finally(() => {
+        this.#work.delete(tracked);
+        this.#onRoom();
+      });
+    this.#work.add(tracked);
+  }
+
+  async #send(batch: Batch, cursors: readonly Cursor[]): Promise<void> {
+    const { segments } = batch;
+    await this.#journal(() => {
+      const marks = segments.map(({ file, to }, i) => ({ file: file.record, cursor: cursors[i]!.record, to }));
+      this.#state.markSent(marks);
+    });
+    if (batch.count > 0) await this.#sink.deliver(batch);
+    settleSegments(batch);
+    this.#cursors.delete(batch);
+    this.#pool.give(batch);
+    this.#onRoom();
+    await this.#commit(cursors);
+    this.#segments -= segments.length;
+  }
+
+  async #commit(cursors: readonly Cursor[]): Promise<void> {
+    await this.#journal(() => {
+      const due = [];
+      for (const cursor of cursors) {
+        const commit = nextCommit(cursor);
+        if (commit !== undefined) due.push({ cursor, commit });
+      }
+      if (due.length === 0) return;
+      this.#state.commit(due.map(({ commit }) => commit));
+      for (const { cursor, commit } of due) dropCommitted(cursor, commit);
+    });
+  }
+
+  /** Runs a journal write until it succeeds: without a journal nothing is sent and nothing is committed. */
+  async #journal(write: () => void): Promise<void> {
+    for (;;) {
+      try {
+        return write();
+      } catch (error) {
+        const message = `${describe(error)}; ${this.#sink.name} waits and tries again, nothing is lost`;
+        this.#log.error("state_write_failed", message, { sink: this.#sink.name });
+        await sleep(RETRY_MS, undefined, { signal: this.#stop.signal });
+      }
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import { EVENT_ID_MAX_BYTES, EventHasher, writeEventId, writeSalt } from "../batches/event-id.ts";
+import { type Batch, Outcome, RecordFlag } from "../core/batch.ts";
+import { BATCH_MAX_RECORDS, BATCH_MAX_SEGMENTS } from "../core/limits.ts";
+import { Line, type RecordEncoder } from "../core/record.ts";
+import type { Wire } from "../core/sink.ts";
+import type { ReadBuffer } from "../files/follow.ts";
+import type { Cursor } from "./cursor.ts";
+
+const NO_TAIL = Buffer.alloc(0);
+
+/** Writes events from the read buffer into batches, in the sink's wire format and under their ids. */
+export class EventWriter {
+  /** Flags, lengths and UTF-8 knowledge are set by the caller, everything else here. */
+  readonly line: Line = new Line();
+  readonly #buffer: ReadBuffer;
+  readonly #wire: Wire;
+  readonly #batchMaxBytes: number;
+  readonly #hasher = new EventHasher();
+  readonly #id: Buffer = Buffer.alloc(EVENT_ID_MAX_BYTES);
+
+  constructor(buffer: ReadBuffer, wire: Wire, batchMaxBytes: number) {
+    this.#buffer = buffer;
+    this.#wire = wire;
+    this.#batchMaxBytes = batchMaxBytes;
+  }
+
+  /**
+   * Writes the event of file bytes [from, to), which lies in the read buffer from `start` on, its payload in [payloadStart,
+   * payloadEnd), its hashed bytes up to `hashEnd`. False: there is no room, and nothing has changed.
+   */
+  write(
+    cursor: Cursor,
+    batch: Batch,
+    encoder: RecordEncoder,
+    start: number,
+    payloadStart: number,
+    payloadEnd: number,
+    hashEnd: number,
+    from: number,
+    to: number,
+    cutBytes: number,
+  ): boolean {
+    const out = batch.buffer;
+    const wire = this.#wire;
+    const roomBytes = encoder.maxEncodedBytes(payloadEnd - payloadStart) + wire.overheadBytes;
+    if (batch.count === BATCH_MAX_RECORDS || batch.length + roomBytes > out.length) return false;
+    const seed = cursor.seed!;
+    const hasher = this.#hasher;
+    hasher.hash(this.#buffer.words, start, hashEnd, seed, from, to - from);
+    let idBytes = writeEventId(this.#id, 0, seed, from, hasher.high, hasher.low);
+    if (cursor.record.salts.size > 0) idBytes = writeSalt(this.#id, idBytes, cursor.record.salts.get(from) ?? 0);
+
+    const { line } = this;
+    line.bytes = this.#buffer.bytes;
+    line.start = payloadStart;
+    line.end = payloadEnd;
+    line.offset = from;
+    line.pathMember = cursor.pathMember;
+    line.fallbackTime = cursor.fallbackTime;
+    line.lane = cursor.lane;
+    let at = wire.begin(out, batch.length, this.#id, idBytes);
+    at = encoder.encode(line, out, at);
+    at = wire.end(out, at);
+    if (at > this.#batchMaxBytes && batch.count > 0) return false;
+
+    const record = batch.count++;
+    batch.starts[record] = batch.length;
+    batch.ends[record] = at;
+    batch.from[record] = from;
+    batch.to[record] = to;
+    batch.cut[record] = cutBytes;
+    batch.hashHigh[record] = hasher.high;
+    batch.hashLow[record] = hasher.low;
+    batch.segmentOf[record] = cursor.segmentIndex;
+    batch.flags[record] = from < cursor.maybeSentBelow ? RecordFlag.maybeSent : 0;
+    batch.outcome[record] = Outcome.pending;
+    batch.length = at;
+    return true;
+  }
+
+  /** Makes sure that the cursor has a segment in this batch. False: the batch takes no more segments. */
+  openSegment(cursor: Cursor, batch: Batch): boolean {
+    if (cursor.batch === batch) return true;
+    if (batch.segments.length === BATCH_MAX_SEGMENTS) return false;
+    const { file, read } = cursor;
+    const segment = { file, from: read, to: read, tail: NO_TAIL, lastTime: "", terms: undefined, deliveredLines: 0 };
+    cursor.batch = batch;
+    cursor.segment = segment;
+    cursor.segmentIndex = batch.segments.push(segment) - 1;
+    cursor.uncommitted.push(segment);
+    return true;
+  }
+
+  /** Moves the cursor to `offset`; bytes[tailFrom, at) end there. */
+  advance(cursor: Cursor, bytes: Buffer, tailFrom: number, at: number, offset: number): void {
+    cursor.readTail.set(bytes, tailFrom, at);
+    cursor.read = offset;
+    cursor.scannedTo = offset;
+    const segment = cursor.segment!;
+    segment.to = offset;
+    segment.tail = cursor.readTail.copy();
+    segment.lastTime = cursor.lane.lastTime();
+  }
+}
