@@ -9,6 +9,7 @@ import type { Sink } from "../core/sink.ts";
 import type { SourceFile } from "../core/source.ts";
 import type { StateStore } from "../core/state.ts";
 import { Cursor } from "./cursor.ts";
+import { ReadQueue } from "./queue.ts";
 import { Shipper } from "./shipper.ts";
 import type { TurnReader } from "./turn.ts";
 
@@ -42,8 +43,7 @@ export class Pipeline {
   readonly sink: Sink;
   readonly cursors = new Map<number, Cursor>();
   readonly #o: PipelineOptions;
-  /** Cursors that may have something to read. */
-  readonly #queue: Cursor[] = [];
+  readonly #queue = new ReadQueue(this.cursors);
   #batch: Batch | undefined;
   /** The cursors of its segments, in their order. */
   #filling: Cursor[] = [];
@@ -122,10 +122,7 @@ export class Pipeline {
   /** The file may have more to read. */
   wake(file: SourceFile): void {
     const cursor = this.cursors.get(file.ordinal);
-    if (cursor === undefined || cursor.queued || file.status === "replaced") return;
-    cursor.queued = true;
-    this.#queue.push(cursor);
-    this.#schedule();
+    if (cursor !== undefined && file.status !== "replaced" && this.#queue.add(cursor)) this.#schedule();
   }
 
   /** From now on nothing waits for more: tails end when they are quiet, batches go when nothing is left to read. */
@@ -171,7 +168,7 @@ export class Pipeline {
     clearImmediate(this.#turn);
     clearTimeout(this.#ageTimer);
     clearInterval(this.#tailTimer);
-    this.#queue.length = 0;
+    this.#queue.clear();
     await this.#shipper.stop();
   }
 
@@ -190,9 +187,9 @@ export class Pipeline {
     this.#batch ??= this.#o.pool.take();
     const batch = this.#batch;
     if (batch === undefined) return;
-    const cursor = this.#nextCursor();
+    const cursor = this.#queue.take();
     try {
-      if (!this.#identify(cursor, false)) cursor.queued = false;
+      if (!this.#identify(cursor, false)) this.#queue.release(cursor);
       else {
         const turn = this.#o.reader.turn(cursor, batch);
         if (batch.segments.length > this.#filling.length) this.#filling.push(cursor);
@@ -207,27 +204,16 @@ export class Pipeline {
   }
 
   #wakeLater(cursor: Cursor): void {
-    cursor.queued = false;
+    this.#queue.release(cursor);
     setTimeout(() => this.wake(cursor.file), RETRY_MS).unref();
   }
 
   #handle(cursor: Cursor, turn: ReturnType<TurnReader["turn"]>, batch: Batch): void {
-    if (turn === "progress" || turn === "full") this.#queue.push(cursor);
-    else cursor.queued = false;
+    if (turn === "progress" || turn === "full") this.#queue.again(cursor);
+    else this.#queue.release(cursor);
     if (turn === "full") this.#seal(batch);
     if (turn === "changed") this.#o.replace(cursor.file);
     if (turn === "failed") this.#wakeLater(cursor);
-  }
-
-  /** First in the queue whose older siblings have been read. */
-  #nextCursor(): Cursor {
-    for (let waiting = this.#queue.length; waiting > 1; waiting--) {
-      const cursor = this.#queue.shift()!;
-      const older = cursor.file.predecessor && this.cursors.get(cursor.file.predecessor.ordinal);
-      if (older === undefined || !older.queued) return cursor;
-      this.#queue.push(cursor);
-    }
-    return this.#queue.shift()!;
   }
 
   #identify(cursor: Cursor, force: boolean): boolean {

@@ -106,7 +106,20 @@ export class TurnReader {
       }
       if (!isBlank(bytes, payloadStart, payloadEnd)) {
         line.flags = base + at === cursor.continuesAt ? lineFlags(true, false, true) : 0;
-        if (!this.#writer.write(cursor, batch, input.encoder, at, payloadStart, payloadEnd, next, base + at, base + next, 0)) {
+        if (
+          !this.#writer.write(
+            cursor,
+            batch,
+            input.encoder,
+            at,
+            payloadStart,
+            payloadEnd,
+            next,
+            base + at,
+            base + next,
+            0,
+          )
+        ) {
           turn = "full";
           break;
         }
