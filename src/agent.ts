@@ -125,7 +125,7 @@ export async function runAgent(options: AgentOptions): Promise<ExitCode> {
 
   /** One sink with its pool, its reader and its way back to the lines. */
   function buildPipeline(sinkConfig: Config["sinks"][number], index: number): Pipeline {
-    const { batches, batchBufferBytes } = plan.sinks[index]!;
+    const { batches, batchBufferBytes } = plan.sinks[index];
     const source = new Rescue({
       buffer: readBuffer,
       inputs,

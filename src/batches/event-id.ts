@@ -47,7 +47,7 @@ export class EventHasher {
     if (end > start) {
       const last = (end - 1) >> 2;
       let at = start >> 2;
-      let word = words[at]! & (-1 << ((start & 3) << 3));
+      let word = words[at] & (-1 << ((start & 3) << 3));
       while (at < last) {
         high = Math.imul(high ^ word, 0x9e3779b1);
         high = (high << 13) | (high >>> 19);

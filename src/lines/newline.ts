@@ -26,7 +26,7 @@ export function bomBytes(bytes: Buffer, start: number, end: number): number {
 /** Nothing but ASCII white space: such a line is filtered. */
 export function isBlank(bytes: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {
-    const byte = bytes[at]!;
+    const byte = bytes[at];
     if (byte !== 0x20 && (byte < 0x09 || byte > 0x0d)) return false;
   }
   return true;
@@ -40,8 +40,8 @@ export function cutAtCharacter(bytes: Buffer, start: number, end: number, limitB
   if (end - start <= limitBytes) return end - start;
   const limit = start + limitBytes;
   let at = limit;
-  while (at > start && limit - at < 4 && (bytes[at]! & 0xc0) === 0x80) at--;
-  return (bytes[at]! & 0xc0) === 0x80 ? limitBytes : at - start;
+  while (at > start && limit - at < 4 && (bytes[at] & 0xc0) === 0x80) at--;
+  return (bytes[at] & 0xc0) === 0x80 ? limitBytes : at - start;
 }
 
 /** The flags of an event that ends without a line end, was cut, or goes on where an unterminated one stopped. */

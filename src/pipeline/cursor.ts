@@ -1,4 +1,5 @@
 import type { Batch } from "../core/batch.ts";
+import { TAIL_QUIET_DRAIN_MS, TAIL_QUIET_ROTATED_MS } from "../core/limits.ts";
 import { Lane, Tail } from "../core/record.ts";
 import type { Segment } from "../core/segment.ts";
 import type { SourceFile } from "../core/source.ts";
@@ -51,7 +52,8 @@ export class Cursor {
     this.readTail.set(record.tail, 0, record.tail.length);
     this.maybeSentBelow = record.sent;
     this.lane.setLastTime(record.lastTime);
-    if (record.boundaries.some((b) => b.to === record.committed && isUnterminated(b))) this.continuesAt = this.read;
+    if (record.boundaries.some((b) => b.to === record.committed && b.unterminated === true))
+      this.continuesAt = this.read;
   }
 
   /** The journaled boundary of the event that begins at `offset`, if there is one. */
@@ -65,6 +67,18 @@ export class Cursor {
     return Infinity;
   }
 
+  /**
+   * The unterminated tail has been quiet long enough to be delivered as it is: at the end of pannier's run, or when the file
+   * was rotated away. Bytes that nobody has looked at may hold a line end; a file without a key is known to have none.
+   */
+  isTailDue(nowMs: number, finishing: boolean): boolean {
+    const { file } = this;
+    if (this.queued || this.unread === 0 || file.status === "replaced") return false;
+    if (this.seed !== undefined && this.scannedTo < file.size) return false;
+    const quietMs = finishing ? TAIL_QUIET_DRAIN_MS : file.status === "live" ? Infinity : TAIL_QUIET_ROTATED_MS;
+    return nowMs - file.quietSinceMs >= quietMs;
+  }
+
   get unread(): number {
     return Math.max(0, this.file.size - this.read);
   }
@@ -76,8 +90,4 @@ export class Cursor {
   get isCommitted(): boolean {
     return this.record.committed >= this.file.size;
   }
-}
-
-function isUnterminated(boundary: Boundary): boolean {
-  return boundary.unterminated === true;
 }

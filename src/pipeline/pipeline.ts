@@ -3,7 +3,7 @@ import { EventIdSeed } from "../batches/event-id.ts";
 import type { Batch } from "../core/batch.ts";
 import type { Clock } from "../core/clock.ts";
 import { describe } from "../core/errors.ts";
-import { TAIL_QUIET_DRAIN_MS, TAIL_QUIET_ROTATED_MS } from "../core/limits.ts";
+import { TAIL_QUIET_DRAIN_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
 import type { Sink } from "../core/sink.ts";
 import type { SourceFile } from "../core/source.ts";
@@ -137,11 +137,7 @@ export class Pipeline {
     const now = this.#o.clock.monotonicMs();
     for (const cursor of this.cursors.values()) {
       const { file } = cursor;
-      if (cursor.queued || cursor.unread === 0 || file.status === "replaced") continue;
-      // Bytes that nobody has looked at may hold a line end. A file without a key is known to have none.
-      if (cursor.seed !== undefined && cursor.scannedTo < file.size) continue;
-      const quietMs = this.#finishing ? TAIL_QUIET_DRAIN_MS : file.status === "live" ? Infinity : TAIL_QUIET_ROTATED_MS;
-      if (now - file.quietSinceMs < quietMs) continue;
+      if (!cursor.isTailDue(now, this.#finishing)) continue;
       try {
         if (!this.#identify(cursor, false)) {
           if (!this.#identify(cursor, true)) continue;
@@ -182,7 +178,10 @@ export class Pipeline {
 
   /** One chunk of one file. A pipeline without a free batch does not read: that is the backpressure. */
   #takeTurn(): void {
-    if (this.#queue.length === 0) return this.#sealWhenFinishing();
+    if (this.#queue.length === 0) {
+      if (this.#finishing && this.#batch !== undefined) this.#seal(this.#batch);
+      return;
+    }
     if (this.#shipper.isFull) return;
     this.#batch ??= this.#o.pool.take();
     const batch = this.#batch;
@@ -230,10 +229,6 @@ export class Pipeline {
     clearTimeout(this.#ageTimer);
     const maxAgeMs = this.#o.isHurried() ? Math.min(this.#o.maxAgeMs, HURRIED_AGE_MS) : this.#o.maxAgeMs;
     this.#ageTimer = setTimeout(() => this.#seal(batch), maxAgeMs);
-  }
-
-  #sealWhenFinishing(): void {
-    if (this.#finishing && this.#batch !== undefined) this.#seal(this.#batch);
   }
 
   #seal(batch: Batch): void {

@@ -42,17 +42,17 @@ export class Rescue implements RecordSource {
 
   original(batch: Batch, record: number): Original {
     const cursor = this.#cursorOf(batch, record);
-    const offset = batch.from[record]!;
-    const length = batch.to[record]! - offset;
+    const offset = batch.from[record];
+    const length = batch.to[record] - offset;
     return { path: cursor.file.record.path, offset, length, bytes: this.#readAgain(cursor, batch, record) };
   }
 
   /** The payload as it was read, or undefined: gone, overwritten, or its hash is another one now. */
   #readAgain(cursor: Cursor, batch: Batch, record: number): Buffer | undefined {
     if (cursor.file.fd < 0 || cursor.file.status === "replaced") return undefined;
-    const from = batch.from[record]!;
-    const length = batch.to[record]! - from;
-    const cutBytes = batch.cut[record]!;
+    const from = batch.from[record];
+    const length = batch.to[record] - from;
+    const cutBytes = batch.cut[record];
     const kept = cutBytes === 0 ? length : (cursor.boundaryAt(from)?.kept ?? 0);
     const chunk = readAt(cursor.file, from, kept, NO_TAIL, 0, this.#buffer);
     if (chunk.status !== "ok" || chunk.end - chunk.start < kept) return undefined;
@@ -70,9 +70,9 @@ export class Rescue implements RecordSource {
   }
 
   #writeId(cursor: Cursor, batch: Batch, record: number): number {
-    const from = batch.from[record]!;
-    const high = batch.hashHigh[record]!;
-    const at = writeEventId(this.#idBytes, 0, cursor.seed!, from, high, batch.hashLow[record]!);
+    const from = batch.from[record];
+    const high = batch.hashHigh[record];
+    const at = writeEventId(this.#idBytes, 0, cursor.seed!, from, high, batch.hashLow[record]);
     return writeSalt(this.#idBytes, at, cursor.record.salts.get(from) ?? 0);
   }
 
@@ -83,7 +83,7 @@ export class Rescue implements RecordSource {
     line.refusedReason = reason;
     const idBytes = this.#writeId(cursor, batch, record);
     const start = this.#wire().begin(out, at, this.#idBytes, idBytes);
-    return this.#wire().end(out, this.#inputs[cursor.file.input]!.encoder.encode(line, out, start));
+    return this.#wire().end(out, this.#inputs[cursor.file.input].encoder.encode(line, out, start));
   }
 
   /** A line object of its own, since the shared one belongs to the inner loop. */
@@ -104,15 +104,15 @@ export class Rescue implements RecordSource {
   maxTextBytes(batch: Batch, record: number): number {
     const cursor = this.#cursorOf(batch, record);
     const payload = Math.max(
-      batch.to[record]! - batch.from[record]! - batch.cut[record]!,
+      batch.to[record] - batch.from[record] - batch.cut[record],
       this.#document(batch, record).length,
     );
-    return this.#inputs[cursor.file.input]!.encoder.maxEncodedBytes(payload) + this.#wire().overheadBytes;
+    return this.#inputs[cursor.file.input].encoder.maxEncodedBytes(payload) + this.#wire().overheadBytes;
   }
 
   salt(batch: Batch, record: number, out: Buffer, at: number): number {
     const cursor = this.#cursorOf(batch, record);
-    const from = batch.from[record]!;
+    const from = batch.from[record];
     const document = this.#document(batch, record);
     this.#state.addSalt(cursor.file.record, cursor.record, from, (cursor.record.salts.get(from) ?? 0) + 1);
     const idBytes = this.#writeId(cursor, batch, record);
@@ -130,6 +130,6 @@ export class Rescue implements RecordSource {
     const frame = Buffer.alloc(this.#wire().overheadBytes);
     const before = this.#wire().begin(frame, 0, this.#idBytes, this.#writeId(cursor, batch, record));
     const after = this.#wire().end(frame, 0);
-    return batch.buffer.subarray(batch.starts[record]! + before, batch.ends[record]! - after);
+    return batch.buffer.subarray(batch.starts[record] + before, batch.ends[record] - after);
   }
 }

@@ -7,19 +7,19 @@ export function settleSegments(batch: Batch): void {
   const { segments } = batch;
   const terms: Terms[] = segments.map(() => ({ delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 }));
   for (let record = 0; record < batch.count; record++) {
-    const index = batch.segmentOf[record]!;
-    const sum = terms[index]!;
-    const cut = batch.cut[record]!;
-    const kept = batch.to[record]! - batch.from[record]! - cut;
+    const index = batch.segmentOf[record];
+    const sum = terms[index];
+    const cut = batch.cut[record];
+    const kept = batch.to[record] - batch.from[record] - cut;
     sum.cut += cut;
     if (batch.outcome[record] === Outcome.deadLettered) sum.deadLettered += kept;
     else {
       sum.delivered += kept;
-      segments[index]!.deliveredLines++;
+      segments[index].deliveredLines++;
     }
   }
   for (const [index, segment] of segments.entries()) {
-    const sum = terms[index]!;
+    const sum = terms[index];
     // No record stands for the rest: white-space lines.
     sum.filtered = segment.to - segment.from - sum.delivered - sum.deadLettered - sum.cut;
     segment.terms = sum;
@@ -50,8 +50,8 @@ export function nextCommit(cursor: Cursor): Commit | undefined {
 /** Forgets the segments that the journal has. */
 export function dropCommitted(cursor: Cursor, commit: Commit): void {
   let settled = 0;
-  while (settled < cursor.uncommitted.length && cursor.uncommitted[settled]!.to <= commit.committed) {
-    if (cursor.uncommitted[settled]!.terms === undefined) break;
+  while (settled < cursor.uncommitted.length && cursor.uncommitted[settled].to <= commit.committed) {
+    if (cursor.uncommitted[settled].terms === undefined) break;
     settled++;
   }
   cursor.uncommitted.splice(0, settled);

@@ -47,7 +47,7 @@ export class Shipper {
 
   /** The cursor of a record in a batch that is being sent. */
   cursorOf(batch: Batch, record: number): Cursor {
-    return this.#cursors.get(batch)![batch.segmentOf[record]!]!;
+    return this.#cursors.get(batch)![batch.segmentOf[record]];
   }
 
   /** Too many stretches wait for one before them; reading on would let the list grow. */
@@ -82,7 +82,7 @@ export class Shipper {
   async #send(batch: Batch, cursors: readonly Cursor[]): Promise<void> {
     const { segments } = batch;
     await this.#journal(() => {
-      const marks = segments.map(({ file, to }, i) => ({ file: file.record, cursor: cursors[i]!.record, to }));
+      const marks = segments.map(({ file, to }, i) => ({ file: file.record, cursor: cursors[i].record, to }));
       this.#state.markSent(marks);
     });
     if (batch.count > 0) await this.#sink.deliver(batch);

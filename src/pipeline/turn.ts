@@ -70,14 +70,14 @@ export class TurnReader {
     }
     cursor.lineEnd = cursor.scannedTo + found + 1;
     cursor.scannedTo = cursor.read;
-    if (cursor.lineEnd - cursor.read - 1 > this.#inputs[cursor.file.input]!.maxLineBytes) this.#cut(cursor);
+    if (cursor.lineEnd - cursor.read - 1 > this.#inputs[cursor.file.input].maxLineBytes) this.#cut(cursor);
     return "progress";
   }
 
   /** Takes whole lines from `read` on, until the chunk or the batch ends. */
   #extract(cursor: Cursor, batch: Batch): Turn {
     const { bytes } = this.#buffer;
-    const input = this.#inputs[cursor.file.input]!;
+    const input = this.#inputs[cursor.file.input];
     const tail = cursor.readTail;
     const before = tail.length;
     const wanted = Math.max(CHUNK_BYTES, cursor.lineEnd - cursor.read);
@@ -143,7 +143,7 @@ export class TurnReader {
 
   /** Ends an over-long line at a character, as a journaled boundary: another limit after a restart must not move it. */
   #cut(cursor: Cursor): void {
-    const { maxLineBytes } = this.#inputs[cursor.file.input]!;
+    const { maxLineBytes } = this.#inputs[cursor.file.input];
     const from = cursor.read;
     const to = cursor.lineEnd;
     cursor.lineEnd = 0;
@@ -166,7 +166,7 @@ export class TurnReader {
    * the boundary is in the journal before the event is anywhere else.
    */
   endTail(cursor: Cursor): void {
-    const { maxLineBytes } = this.#inputs[cursor.file.input]!;
+    const { maxLineBytes } = this.#inputs[cursor.file.input];
     const from = cursor.read;
     const to = cursor.file.size;
     if (to <= from) return;
@@ -182,7 +182,7 @@ export class TurnReader {
   /** Takes one event whose end is journaled: an unterminated tail, or a line that was cut. */
   #takeBounded(cursor: Cursor, batch: Batch, boundary: Boundary): Turn {
     const { bytes } = this.#buffer;
-    const { encoder } = this.#inputs[cursor.file.input]!;
+    const { encoder } = this.#inputs[cursor.file.input];
     const { from, to } = boundary;
     const kept = boundary.kept ?? to - from;
     const endFrom = Math.max(from, to - TAIL_BYTES);
