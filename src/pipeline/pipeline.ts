@@ -196,15 +196,10 @@ export class Pipeline {
       }
     } catch (error) {
       this.#report(error);
-      this.#wakeLater(cursor);
+      this.#handle(cursor, "failed", batch);
     }
     this.#noteBatch(batch);
     this.#schedule();
-  }
-
-  #wakeLater(cursor: Cursor): void {
-    this.#queue.release(cursor);
-    setTimeout(() => this.wake(cursor.file), RETRY_MS).unref();
   }
 
   #handle(cursor: Cursor, turn: ReturnType<TurnReader["turn"]>, batch: Batch): void {
@@ -212,7 +207,7 @@ export class Pipeline {
     else this.#queue.release(cursor);
     if (turn === "full") this.#seal(batch);
     if (turn === "changed") this.#o.replace(cursor.file);
-    if (turn === "failed") this.#wakeLater(cursor);
+    if (turn === "failed") setTimeout(() => this.wake(cursor.file), RETRY_MS).unref();
   }
 
   #identify(cursor: Cursor, force: boolean): boolean {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { EVENT_ID_BYTES, EventHasher, EventIdSeed, writeEventId, writeSalt } from "../../../src/batches/event-id.ts";
 
