@@ -153,7 +153,7 @@ class Demo {
   #scene(): Scene {
     const { rotations } = this.#written;
     return {
-      service: `pid ${this.#service.pid}, ${LINES_PER_SECOND} orders a second, orders.log rotated ${rotations} times`,
+      service: `pid ${this.#service.pid}, ${LINES_PER_SECOND} orders a second, rotations of orders.log: ${rotations}`,
       agent: this.#agentText,
       receiver: describeReceiver(this.#receiver.stats),
     };

@@ -30,6 +30,8 @@ export function plainView(out: NodeJS.WritableStream, errors: NodeJS.WritableStr
 
 const RECORDS_SHOWN = 8;
 const EVENTS_SHOWN = 4;
+/** A batch brings a thousand records at once: one of this many is shown, and every error, so that the picture moves. */
+const RECORDS_PER_SHOWN = 97;
 const BOLD = "\u001B[1m";
 const DIM = "\u001B[2m";
 const GREEN = "\u001B[32m";
@@ -43,8 +45,10 @@ export function liveView(out: NodeJS.WriteStream): View {
   const records: Document[] = [];
   const events: string[] = [];
   let drawn = 0;
+  let seen = 0;
   return {
     record(document) {
+      if (seen++ % RECORDS_PER_SHOWN !== 0 && document["log.level"] !== "error") return;
       records.push(document);
       if (records.length > RECORDS_SHOWN) records.shift();
     },
@@ -82,7 +86,7 @@ function draw(numbers: Numbers, scene: Scene, records: readonly Document[], even
 function recordLine(document: Document): string {
   const text = (key: string): string => {
     const value = document[key];
-    return typeof value === "string" ? value : JSON.stringify(value ?? null);
+    return typeof value === "string" ? value : typeof value === "number" ? value.toFixed(2) : "";
   };
   const level = text("log.level");
   const time = text("@timestamp").slice(11, 23);
