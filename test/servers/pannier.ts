@@ -10,11 +10,12 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Runs the built command to its end, as a user would; killed after `timeoutMs`. */
-export async function runPannier(args: readonly string[], timeoutMs = 120_000): Promise<Finished> {
+/** Runs the built command to its end, as a user would; killed after two minutes. `env` is added to this process's. */
+export async function runPannier(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Finished> {
   const child = spawn(process.execPath, ["--max-semi-space-size=4", ENTRY, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: timeoutMs,
+    env: { ...process.env, ...env },
+    timeout: 120_000,
     killSignal: "SIGKILL",
   });
   const exited = new Promise<number | null>((resolve, reject) => child.on("close", resolve).on("error", reject));
