@@ -18,6 +18,10 @@ interface SourceText {
   readonly text: string;
 }
 
+function read(file: string): string {
+  return readFileSync(path.join(root, file), "utf8");
+}
+
 /** Every TypeScript file below a folder of the repository. */
 function sources(folder: string): SourceText[] {
   const top = path.join(root, folder);
@@ -164,6 +168,27 @@ describe("architecture", () => {
       ),
     );
     expect(all.filter((file) => words.test(file.text)).map((file) => file.path)).toEqual([]);
+  });
+
+  test("every invariant of docs/architecture.md is named by a test", () => {
+    const listed = [...read("docs/architecture.md").matchAll(/^(\d+)\. \*\*/gm)].map(([, number]) => Number(number));
+    expect(listed).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    const titles = sources("test").flatMap((file) => [...file.text.matchAll(/\((invariants? [\d, and]+)\)/g)]);
+    const named = new Set(titles.flatMap(([, text = ""]) => (text.match(/\d+/g) ?? []).map(Number)));
+    expect(listed.filter((number) => !named.has(number))).toEqual([]);
+  });
+
+  test("every file that the documents name exists", () => {
+    const documents = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/guarantees.md"].filter((file) =>
+      existsSync(path.join(root, file)),
+    );
+    const missing = documents.flatMap((document) =>
+      [...read(document).matchAll(/`((?:src|test|docs|bench|deploy|examples|scripts)\/[\w./-]*)`/g)]
+        .map(([, named = ""]) => named)
+        .filter((named) => !existsSync(path.join(root, named)))
+        .map((named) => `${document}: ${named}`),
+    );
+    expect(missing).toEqual([]);
   });
 
   test("no child process is started by the agent", () => {
