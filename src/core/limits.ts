@@ -179,3 +179,10 @@ export const TLS_CONNECTION_BYTES = 128 * KiB;
 export const DRAIN_REPORT_RESERVE_MS = 250;
 /** After stubborn 429s the request size doubles again in steps of this. */
 export const BUSY_SIZE_FORGOTTEN_MS = 5_000;
+
+/** A hint from the operating system is followed after this time; what comes in between is one look. */
+export const HINT_MIN_MS = 20;
+/** And after so many times what the last look took, so that hints cost at most 2 % of a core however fast files are written. */
+export const HINT_COST_FACTOR = 50;
+/** Directories with a notification watch; further ones are only swept. */
+export const WATCHED_DIRECTORIES_MAX = 300;

@@ -1,0 +1,89 @@
+import type { InputConfig } from "../core/config.ts";
+import type { StateStore } from "../core/state.ts";
+import type { Entry, Family } from "./family.ts";
+import { lookAt } from "./open.ts";
+import type { Roster } from "./roster.ts";
+
+export interface ArrangeOptions {
+  readonly roster: Roster;
+  readonly inputs: readonly InputConfig[];
+  readonly state: StateStore;
+  /** Wall clock, milliseconds. */
+  readonly nowMs: number;
+  /** Modification time at first sight of the oldest file of this family that the state knows. */
+  readonly oldestKnownMs: number | undefined;
+}
+
+/**
+ * Brings a family in line with what its directory holds now: `entries`, oldest first, each file once. Files that were
+ * renamed keep their descriptor and get their new path; files that are new are opened, each with the one before it as its
+ * predecessor; so any number of rotations since the last look ends in the right order. False: a file could not be opened
+ * now, look again soon.
+ */
+export function arrange(family: Family, entries: readonly Entry[], options: ArrangeOptions): boolean {
+  const { roster } = options;
+  const byId = new Map(entries.map((entry) => [entry.look.id, entry]));
+  for (const member of family.members) {
+    const entry = byId.get(member.id);
+    if (member.fd < 0) continue;
+    if (entry === undefined) roster.leave(member);
+    else roster.move(member, entry.look.path);
+  }
+  forgetVanished(family, byId, options);
+
+  let complete = true;
+  const { newest } = family;
+  // The newest file may have no name here any more. It is older than all that is opened now, and newer than the rest.
+  const nameless = newest !== undefined && !byId.has(newest.id) ? newest : undefined;
+  let previous = nameless;
+  for (const entry of entries) {
+    const status = isLive(entry, entries) ? "live" : "rotated";
+    let source = roster.find(entry.look.id);
+    if (source !== undefined && source.family !== family && !roster.adopt(source, entry.look, family)) continue;
+    if (source === undefined && !roster.isAsleep(family, entry.look)) {
+      const onlyKnown = !isWanted(family, entry, options);
+      if (onlyKnown && !roster.identity.knows(entry.look.inode)) continue;
+      const isNewerThanState = isNewer(entry, options.oldestKnownMs);
+      source = roster.open(family, entry, { status, predecessor: previous, onlyKnown, isNewerThanState });
+      if (source === undefined && !onlyKnown) complete = false;
+    }
+    if (source === undefined) continue;
+    roster.setStatus(source, source.renamed ? "rotated" : status);
+    previous = nameless !== undefined && nameless.ordinal > source.ordinal ? nameless : source;
+  }
+  family.newest = previous;
+  return complete;
+}
+
+/** Only the newest name is written to, and only if the user asked for that name. */
+function isLive(entry: Entry, entries: readonly Entry[]): boolean {
+  return entry === entries[entries.length - 1] && (entry.suffix === "" || entry.matched);
+}
+
+/** A sibling that no pattern names is read when all is to be read, or when it came after a file that the state knows. */
+function isWanted(family: Family, entry: Entry, options: ArrangeOptions): boolean {
+  if (entry.suffix === "" || entry.matched || options.inputs[family.input]!.startAt === "beginning") return true;
+  return isNewer(entry, options.oldestKnownMs);
+}
+
+function isNewer(entry: Entry, oldestKnownMs: number | undefined): boolean {
+  return oldestKnownMs !== undefined && entry.look.mtimeMs >= oldestKnownMs;
+}
+
+/** Drops closed files that are no longer here; those that are nowhere are marked as gone. */
+function forgetVanished(family: Family, byId: ReadonlyMap<string, Entry>, options: ArrangeOptions): void {
+  for (const [id, dormant] of family.dormant) {
+    const entry = byId.get(id);
+    if (entry === undefined) {
+      if (lookAt(dormant.look.path)?.id === id) continue;
+      family.dormant.delete(id);
+      const { record } = dormant;
+      if (record !== undefined && !options.roster.identity.isHeld(record)) {
+        options.state.markGone(record, options.nowMs);
+      }
+    } else if (entry.look.path !== dormant.look.path) {
+      dormant.look = { ...dormant.look, path: entry.look.path };
+      if (dormant.record !== undefined) options.state.moveFile(dormant.record, entry.look.path);
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import { dirname } from "node:path";
+import type { Clock } from "../core/clock.ts";
+import type { InputConfig } from "../core/config.ts";
+import type { Log } from "../core/log.ts";
+import type { SourceFile } from "../core/source.ts";
+import type { StateStore } from "../core/state.ts";
+import { Directories } from "./directories.ts";
+import { Hints } from "./hints.ts";
+import { Patterns } from "./patterns.ts";
+import { Reports } from "./reports.ts";
+import { type FileEvents, Roster } from "./roster.ts";
+import { Slice } from "./slice.ts";
+import type { Source } from "./source.ts";
+import { Sweep } from "./sweep.ts";
+
+export type { FileEvents } from "./roster.ts";
+
+export interface FileCatalogueOptions {
+  readonly inputs: readonly InputConfig[];
+  readonly state: StateStore;
+  readonly maxOpenFiles: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** True while some sink has not committed the file to its end. */
+  isNeeded(file: SourceFile): boolean;
+  readonly events: FileEvents;
+}
+
+/** The files that are followed: found, identified and opened once, for all sinks. */
+export interface FileCatalogue {
+  /** Those that are open, and replaced ones of which bytes are still in flight. */
+  readonly files: Iterable<SourceFile>;
+  /** First complete sweep: every file found, identified, matched with the state, opened. Then it sweeps by itself. */
+  start(): Promise<void>;
+  /** One complete sweep now. */
+  sweep(): Promise<void>;
+  /**
+   * Computes and journals the key of a file whose head is known; with `force` from the bytes there are. False while it
+   * cannot, and when the file had to go on as new content (`replaced` was told). Throws when the journal cannot be written.
+   */
+  ensureKey(file: SourceFile, force: boolean): boolean;
+  /** The bytes before a cursor have changed, or the file is shorter than it: new content. Undefined when that is known. */
+  replace(file: SourceFile): SourceFile | undefined;
+  /** Ends timers and watches, closes every descriptor. */
+  stop(): Promise<void>;
+}
+
+/** Wires the parts together; nothing runs before `start`. */
+export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogue {
+  const { inputs, state, clock, log } = options;
+  const reports = new Reports(log);
+  const slice = new Slice(clock);
+  const patterns = new Patterns(inputs);
+  const roster = new Roster({ ...options, reports });
+  const hints = new Hints(log, (directory) => sweep.hint(directory));
+  const found = hints.add.bind(hints);
+  const lost = hints.remove.bind(hints);
+  const directories = new Directories({ inputs, patterns, roster, state, clock, reports, slice, found, lost });
+  const { isNeeded } = options;
+  const rearm = hints.rearm.bind(hints);
+  const sweep = new Sweep({ directories, roster, clock, slice, reports, isNeeded, rearm, tidy });
+
+  function reportPatternsWithoutMatch(): void {
+    for (const pattern of patterns.all) {
+      if (patterns.hits.has(pattern)) continue;
+      const what = pattern.literal ? "there is no file" : "no file matches";
+      reports.once("warn", "no_match", pattern.text, `${what} ${pattern.text}; it is looked for again and again`);
+    }
+  }
+
+  /** What the state knows and the first sweep did not find is gone, unless its directory could not be looked at wholly. */
+  function markGone(): void {
+    const dormant = directories.dormantRecords();
+    for (const record of state.files.values()) {
+      if (record.goneAtMs !== 0 || roster.identity.isHeld(record) || dormant.has(record)) continue;
+      if (directories.isComplete(dirname(record.lastPath))) state.markGone(record, clock.nowMs());
+    }
+  }
+
+  /** The state forgets vanished files after a day; what is remembered here goes with them. */
+  function tidy(): void {
+    roster.identity.prune();
+    directories.refreshKnown();
+  }
+
+  return {
+    files: roster.sources,
+    async start() {
+      await sweep.full();
+      roster.isFirstSweep = false;
+      reportPatternsWithoutMatch();
+      markGone();
+      hints.start();
+      sweep.start();
+    },
+    sweep: () => sweep.full(),
+    ensureKey: (file, force) => roster.ensureKey(file as Source, force),
+    replace: (file) => roster.replace(file as Source),
+    async stop() {
+      hints.stop();
+      await sweep.stop();
+      roster.stop();
+    },
+  };
+}

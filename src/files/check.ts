@@ -1,0 +1,29 @@
+import { fstatSync } from "node:fs";
+import { TAIL_QUIET_ROTATED_MS } from "../core/limits.ts";
+import { nextLookMs } from "./pace.ts";
+import type { Roster } from "./roster.ts";
+import type { Source } from "./source.ts";
+
+/**
+ * Looks at an open file through its descriptor: has it grown, shrunk, lost its last name, or can it be closed? A file with
+ * a live name stays open; one without is closed when it has been quiet for a while and every sink has all of it.
+ */
+export function checkSource(
+  source: Source,
+  roster: Roster,
+  nowMs: number,
+  isNeeded: (source: Source) => boolean,
+): void {
+  if (source.fd < 0) {
+    if (!isNeeded(source)) roster.close(source);
+    return;
+  }
+  const stats = fstatSync(source.fd);
+  if (stats.size < source.size) roster.replace(source);
+  else if (stats.size > source.size) roster.grow(source, stats.size, stats.mtimeMs);
+  if (stats.nlink === 0) roster.setStatus(source, "unlinked");
+  source.dueAtMs = nextLookMs(nowMs, source.quietSinceMs);
+  if (source.status === "rotated" || source.status === "unlinked") {
+    if (nowMs - source.quietSinceMs >= TAIL_QUIET_ROTATED_MS && !isNeeded(source)) roster.close(source);
+  }
+}

@@ -1,0 +1,78 @@
+import { readSync } from "node:fs";
+import { TAIL_BYTES } from "../core/limits.ts";
+import type { Log } from "../core/log.ts";
+import { describe, systemCode } from "../core/errors.ts";
+import type { SourceFile } from "../core/source.ts";
+
+/**
+ * The memory that all files are read into. The first bytes are room for the tail; what is read lies at an index that is
+ * congruent to its file offset (mod 4), so that a hash over words sees the same words whatever the chunk began with.
+ */
+export class ReadBuffer {
+  readonly bytes: Buffer;
+  /** The same memory as words. */
+  readonly words: Int32Array;
+  readonly log: Log | undefined;
+
+  /** `sizeBytes`: tail, largest line and READ_SLACK_BYTES, as planned. With `log`, failed reads are reported. */
+  constructor(sizeBytes: number, log?: Log) {
+    const memory = new ArrayBuffer(Math.ceil(sizeBytes / 4) * 4);
+    this.bytes = Buffer.from(memory);
+    this.words = new Int32Array(memory);
+    this.log = log;
+  }
+}
+
+/**
+ * `ok`: bytes[start, end) of the buffer are the file's bytes from the asked offset (none at its end). `changed`: the bytes
+ * before the offset are not those that were remembered, so this is other content. `failed`: the read failed.
+ */
+export interface Chunk {
+  status: "ok" | "changed" | "failed";
+  start: number;
+  end: number;
+}
+
+const chunk: Chunk = { status: "ok", start: 0, end: 0 };
+
+/**
+ * Reads up to `maxBytes` at `offset` with one `pread` that begins up to TAIL_BYTES earlier, and compares what stands there
+ * with the last bytes of tail[0, tailBytes). Check and use are one call, so no writer can come between. The answer is one
+ * object for all calls.
+ */
+export function readAt(
+  file: SourceFile,
+  offset: number,
+  maxBytes: number,
+  tail: Buffer,
+  tailBytes: number,
+  into: ReadBuffer,
+): Chunk {
+  const { bytes } = into;
+  const before = Math.min(TAIL_BYTES, offset, tailBytes);
+  const start = TAIL_BYTES + (offset % 4);
+  const wanted = Math.min(maxBytes, bytes.length - start);
+  chunk.start = start;
+  chunk.end = start;
+  let count: number;
+  try {
+    count = readSync(file.fd, bytes, start - before, before + wanted, offset - before);
+  } catch (error) {
+    chunk.status = "failed";
+    into.log?.warn("file_read_failed", `${file.path} could not be read: ${describe(error)}; it is tried again`, {
+      file: file.path,
+      error: systemCode(error),
+    });
+    return chunk;
+  }
+  if (
+    before > 0 &&
+    (count < before || bytes.compare(tail, tailBytes - before, tailBytes, start - before, start) !== 0)
+  ) {
+    chunk.status = "changed";
+    return chunk;
+  }
+  chunk.status = "ok";
+  chunk.end = start - before + count;
+  return chunk;
+}

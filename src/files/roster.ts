@@ -1,0 +1,289 @@
+import { closeSync } from "node:fs";
+import type { Clock } from "../core/clock.ts";
+import { systemCode } from "../core/errors.ts";
+import type { SourceFile, SourceStatus } from "../core/source.ts";
+import type { InputConfig } from "../core/config.ts";
+import type { FileRecord, StateStore } from "../core/state.ts";
+import { type Entry, type Family, isUnchanged } from "./family.ts";
+import { headOf, readFirst } from "./head.ts";
+import { Identity } from "./identity.ts";
+import { type Look, lookAt, lookAtOpen, openRegular } from "./open.ts";
+import type { Reports } from "./reports.ts";
+import { Source } from "./source.ts";
+
+/** What the other stages are told. */
+export interface FileEvents {
+  /** A new or known file is open; its head may still be unknown. */
+  opened(file: SourceFile): void;
+  grown(file: SourceFile): void;
+  /** Truncated or overwritten: `next` is the new content under the same descriptor. */
+  replaced(old: SourceFile, next: SourceFile): void;
+  /** Renamed away, unlinked, or back. */
+  statusChanged(file: SourceFile): void;
+  /** Its descriptor is closed and nothing more comes from it. */
+  closed(file: SourceFile): void;
+}
+
+export interface RosterOptions {
+  readonly inputs: readonly InputConfig[];
+  readonly state: StateStore;
+  readonly maxOpenFiles: number;
+  readonly clock: Clock;
+  readonly reports: Reports;
+  readonly events: FileEvents;
+  isNeeded(file: SourceFile): boolean;
+}
+
+/** Owns every followed file and its descriptor. */
+export class Roster {
+  readonly sources: Set<Source> = new Set();
+  readonly identity: Identity;
+  /** Until the first sweep is over: what is found was there before this process. */
+  isFirstSweep = true;
+  readonly #byId = new Map<string, Source>();
+  readonly #o: RosterOptions;
+  #ordinal = 0;
+
+  constructor(options: RosterOptions) {
+    this.#o = options;
+    this.identity = new Identity(options.state);
+  }
+
+  /** The open file with this `device:inode`. */
+  find(id: string): Source | undefined {
+    return this.#byId.get(id);
+  }
+
+  /**
+   * Opens the file of an entry and finds or makes its record. Undefined when that is not possible now (it has just been
+   * renamed, or all descriptors are in use) or not wanted (`onlyKnown` and it is not).
+   */
+  open(
+    family: Family,
+    entry: Entry,
+    how: { status: SourceStatus; predecessor: Source | undefined; onlyKnown: boolean; isNewerThanState: boolean },
+  ): Source | undefined {
+    if (!this.#makeRoom()) return undefined;
+    const opened = this.#openReported(entry.look);
+    if (opened === undefined) return undefined;
+    const { fd, look } = opened;
+    let record: FileRecord | undefined;
+    let isKnown = true;
+    try {
+      const first = readFirst(fd);
+      record = this.identity.recognise(look, first);
+      if (record === undefined && !how.onlyKnown) {
+        isKnown = false;
+        record = this.identity.introduce(look, headOf(first, false));
+      }
+    } finally {
+      if (record === undefined) closeSync(fd);
+    }
+    if (record === undefined) {
+      family.dormant.set(look.id, { record: undefined, look });
+      return undefined;
+    }
+    family.dormant.delete(look.id);
+    const fromEnd =
+      this.#o.inputs[family.input]!.startAt === "end" &&
+      this.isFirstSweep &&
+      (isKnown ? record.cursors.size > 0 : !how.isNewerThanState);
+    const source = new Source({
+      ordinal: this.#ordinal++,
+      id: look.id,
+      record,
+      family,
+      presentAtStart: this.isFirstSweep,
+      startOffset: fromEnd ? look.size : 0,
+      status: how.status,
+      path: look.path,
+      fd,
+      size: look.size,
+      mtimeMs: look.mtimeMs,
+      quietSinceMs: this.#o.clock.monotonicMs(),
+      predecessor: how.predecessor,
+    });
+    this.#add(source);
+    this.move(source, look.path);
+    this.#o.events.opened(source);
+    return source;
+  }
+
+  #openReported(look: Look): ReturnType<typeof openRegular> {
+    const { reports } = this.#o;
+    try {
+      const opened = openRegular(look);
+      reports.healed("file_unreadable", look.path);
+      return opened;
+    } catch (error) {
+      const code = systemCode(error) ?? "error";
+      reports.once("warn", "file_unreadable", look.path, `${look.path} cannot be opened (${code}); it is tried again`);
+      return undefined;
+    }
+  }
+
+  #add(source: Source): void {
+    this.sources.add(source);
+    this.#byId.set(source.id, source);
+    source.family.members.add(source);
+    source.family.activeAtMs = source.quietSinceMs;
+  }
+
+  /** Below the limit, or below it again after idle files were put aside. */
+  #makeRoom(): boolean {
+    const { maxOpenFiles, reports } = this.#o;
+    if (this.#byId.size < maxOpenFiles) return true;
+    const idle = [...this.#byId.values()].filter((source) => source.status !== "unlinked" && !this.#o.isNeeded(source));
+    idle.sort((a, b) => a.quietSinceMs - b.quietSinceMs);
+    // Some at once, so that a directory of many thousand files does not sort them for each one.
+    for (const source of idle.slice(0, Math.max(1, maxOpenFiles >> 4))) this.close(source);
+    const hasRoom = this.#byId.size < maxOpenFiles;
+    const message = hasRoom
+      ? `more than ${maxOpenFiles} files: those idle for longest are closed, and opened again when they grow; one that is deleted while it is closed cannot be read any more (max_open_files)`
+      : `${maxOpenFiles} files are open and none of them is committed to its end: further ones wait (raise max_open_files)`;
+    reports.once("warn", hasRoom ? "max_open_files" : "max_open_files_waiting", "", message);
+    return hasRoom;
+  }
+
+  /** Notes the path under which a file is found now. */
+  move(source: Source, path: string): void {
+    source.path = path;
+    if (source.record.lastPath !== path) this.#o.state.moveFile(source.record, path);
+  }
+
+  setStatus(source: Source, status: SourceStatus): void {
+    if (source.status === status || source.status === "replaced" || source.status === "unlinked") return;
+    source.status = status;
+    this.#touch(source);
+    this.#o.events.statusChanged(source);
+  }
+
+  /** The file is at none of its family's names any more. */
+  leave(source: Source): void {
+    if (source.fd < 0) return;
+    this.setStatus(source, lookAtOpen(source.fd, source.path).links === 0 ? "unlinked" : "rotated");
+  }
+
+  /** A file of another family is found under this name. False: it is still where it was, this is a second link to it. */
+  adopt(source: Source, look: Look, family: Family): boolean {
+    if (lookAt(source.path)?.id === source.id) return false;
+    source.family.members.delete(source);
+    family.members.add(source);
+    source.family = family;
+    source.renamed = true;
+    this.move(source, look.path);
+    return true;
+  }
+
+  grow(source: Source, size: number, mtimeMs: number): void {
+    source.size = size;
+    source.mtimeMs = mtimeMs;
+    this.#touch(source);
+    this.#o.events.grown(source);
+  }
+
+  #touch(source: Source): void {
+    source.quietSinceMs = this.#o.clock.monotonicMs();
+    source.dueAtMs = 0;
+    source.family.activeAtMs = source.quietSinceMs;
+  }
+
+  /** Closes a file that nobody needs. It stays open when it has just grown. */
+  close(source: Source): void {
+    const { state, clock, events } = this.#o;
+    const { record, family } = source;
+    if (source.fd >= 0) {
+      const look = lookAtOpen(source.fd, source.path);
+      if (look.size !== source.size) return;
+      if (look.links === 0) {
+        this.identity.retire(record);
+        state.markGone(record, clock.nowMs());
+      } else {
+        this.identity.release(record);
+        family.dormant.set(source.id, { record, look });
+      }
+      closeSync(source.fd);
+      source.fd = -1;
+      this.#byId.delete(source.id);
+    } else {
+      state.markGone(record, clock.nowMs());
+    }
+    source.closed = true;
+    this.sources.delete(source);
+    family.members.delete(source);
+    if (family.newest === source) family.newest = undefined;
+    events.closed(source);
+  }
+
+  /**
+   * The file has new content: it goes on as a new source with the same descriptor and a record of its own, which is durable
+   * before a byte of it is read. The old source waits for what is in flight. Undefined when it was replaced before.
+   */
+  replace(old: Source): Source | undefined {
+    if (old.fd < 0 || old.status === "replaced") return undefined;
+    const look = lookAtOpen(old.fd, old.path);
+    const record = this.identity.introduce(look, headOf(readFirst(old.fd), false));
+    const next = this.#succeed(old, record, look, 0);
+    this.#o.events.replaced(old, next);
+    return next;
+  }
+
+  #succeed(old: Source, record: FileRecord, look: Look, startOffset: number): Source {
+    this.identity.retire(old.record);
+    const { family, presentAtStart, status, predecessor, fd } = old;
+    const next = new Source({
+      ordinal: this.#ordinal++,
+      id: old.id,
+      record,
+      family,
+      presentAtStart,
+      startOffset,
+      status,
+      path: old.path,
+      fd,
+      size: look.size,
+      mtimeMs: look.mtimeMs,
+      quietSinceMs: this.#o.clock.monotonicMs(),
+      predecessor,
+    });
+    next.renamed = old.renamed;
+    if (family.newest === old) family.newest = next;
+    old.fd = -1;
+    old.status = "replaced";
+    this.#add(next);
+    return next;
+  }
+
+  /** Gives a file its key, once; see FileCatalogue.ensureKey. */
+  ensureKey(source: Source, force: boolean): boolean {
+    if (source.record.key !== "") return true;
+    if (source.fd < 0) return false;
+    const head = headOf(readFirst(source.fd), force);
+    if (head === undefined) return false;
+    if (this.identity.name(source.record, head)) return true;
+    // The record was made while the file was empty, and now the file begins like one that had its inode before. It goes on
+    // under a raised generation. Nothing was read of it, so nothing is lost: to the old source it is empty.
+    const look = lookAtOpen(source.fd, source.path);
+    const next = this.#succeed(source, this.identity.introduce(look, head), look, source.startOffset);
+    source.size = 0;
+    this.#o.events.replaced(source, next);
+    return false;
+  }
+
+  /** Closes every descriptor; nothing is told and nothing is journaled. */
+  stop(): void {
+    for (const source of this.sources) {
+      if (source.fd >= 0) closeSync(source.fd);
+      source.fd = -1;
+      source.closed = true;
+    }
+    this.sources.clear();
+    this.#byId.clear();
+  }
+
+  /** Whether a file that was put aside looks as it did then. */
+  isAsleep(family: Family, look: Look): boolean {
+    const dormant = family.dormant.get(look.id);
+    return dormant !== undefined && isUnchanged(dormant, look);
+  }
+}

@@ -1,0 +1,65 @@
+import type { SourceFile, SourceStatus } from "../core/source.ts";
+import type { FileRecord } from "../core/state.ts";
+import type { Family } from "./family.ts";
+
+/** What `files/` itself knows of a followed file, beyond what it shows to the other stages. */
+export class Source implements SourceFile {
+  readonly ordinal: number;
+  readonly record: FileRecord;
+  readonly input: number;
+  readonly presentAtStart: boolean;
+  readonly startOffset: number;
+  status: SourceStatus;
+  path: string;
+  fd: number;
+  size: number;
+  mtimeMs: number;
+  quietSinceMs: number;
+  /** `device:inode`. */
+  readonly id: string;
+  family: Family;
+  /** It was seen under another base name before, so it was renamed away on purpose. */
+  renamed = false;
+  /** No descriptor and nothing in flight. */
+  closed = false;
+  /** `clock.monotonicMs()` when it is looked at next. */
+  dueAtMs = 0;
+  #predecessor: Source | undefined;
+
+  constructor(facts: {
+    ordinal: number;
+    id: string;
+    record: FileRecord;
+    family: Family;
+    presentAtStart: boolean;
+    startOffset: number;
+    status: SourceStatus;
+    path: string;
+    fd: number;
+    size: number;
+    mtimeMs: number;
+    quietSinceMs: number;
+    predecessor: Source | undefined;
+  }) {
+    this.ordinal = facts.ordinal;
+    this.id = facts.id;
+    this.record = facts.record;
+    this.family = facts.family;
+    this.input = facts.family.input;
+    this.presentAtStart = facts.presentAtStart;
+    this.startOffset = facts.startOffset;
+    this.status = facts.status;
+    this.path = facts.path;
+    this.fd = facts.fd;
+    this.size = facts.size;
+    this.mtimeMs = facts.mtimeMs;
+    this.quietSinceMs = facts.quietSinceMs;
+    this.#predecessor = facts.predecessor;
+  }
+
+  /** The older file of the same name, until that one is closed. */
+  get predecessor(): Source | undefined {
+    if (this.#predecessor?.closed === true) this.#predecessor = undefined;
+    return this.#predecessor;
+  }
+}

@@ -1,0 +1,176 @@
+import type { Clock } from "../core/clock.ts";
+import { describe } from "../core/errors.ts";
+import { HINT_COST_FACTOR, HINT_MIN_MS, SWEEP_COLD_MS } from "../core/limits.ts";
+import { checkSource } from "./check.ts";
+import type { Directories, Directory } from "./directories.ts";
+import type { Reports } from "./reports.ts";
+import type { Roster } from "./roster.ts";
+import type { Slice } from "./slice.ts";
+import type { Source } from "./source.ts";
+
+export interface SweepOptions {
+  readonly directories: Directories;
+  readonly roster: Roster;
+  readonly clock: Clock;
+  readonly slice: Slice;
+  readonly reports: Reports;
+  isNeeded(source: Source): boolean;
+  /** Called before a directory is looked at because of a hint: hints for it may come again. */
+  rearm(directory: Directory): void;
+  /** Called once an hour. */
+  tidy(): void;
+}
+
+const TIDY_INTERVAL_MS = 3_600_000;
+
+/**
+ * The one loop that finds out what happens to files. Everything has a moment at which it is looked at next; a pass looks at
+ * what is due, in slices, and sets the timer for the rest. Hints bring moments forward and are never relied upon.
+ */
+export class Sweep {
+  readonly #o: SweepOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtMs = Infinity;
+  /** Ends when the pass that runs has ended; passes never overlap. */
+  #passes: Promise<void> = Promise.resolve();
+  #isRunning = false;
+  #isStarted = false;
+  #stopped = false;
+  readonly #hinted = new Set<Directory>();
+  #hintAtMs = Infinity;
+  #hintCostMs = 0;
+  #rootsDueMs = 0;
+  #tidyDueMs = 0;
+
+  constructor(options: SweepOptions) {
+    this.#o = options;
+  }
+
+  /** Looks at everything, now or right after the pass that runs. */
+  async full(): Promise<void> {
+    await this.#enqueue(true);
+  }
+
+  /** From now on passes come by themselves. */
+  start(): void {
+    this.#isStarted = true;
+    this.#setTimer(this.#o.clock.monotonicMs());
+  }
+
+  /**
+   * Something has happened in a directory. Looking at once for every write would cost more than it brings: the time between
+   * two looks is a multiple of what the last one took.
+   */
+  hint(directory: Directory): void {
+    if (this.#stopped || this.#hinted.has(directory)) return;
+    if (this.#hinted.size === 0) {
+      this.#hintAtMs = this.#o.clock.monotonicMs() + Math.max(HINT_MIN_MS, HINT_COST_FACTOR * this.#hintCostMs);
+      this.#setTimer(this.#hintAtMs);
+    }
+    this.#hinted.add(directory);
+  }
+
+  /** Ends the timer and the pass that runs. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#passes;
+  }
+
+  #enqueue(isFull: boolean): Promise<void> {
+    this.#passes = this.#passes.then(() => this.#pass(isFull));
+    return this.#passes;
+  }
+
+  #setTimer(atMs: number): void {
+    if (this.#stopped || this.#isRunning || atMs >= this.#timerAtMs) return;
+    clearTimeout(this.#timer);
+    this.#timerAtMs = atMs;
+    const delayMs = Math.max(1, Math.ceil(atMs - this.#o.clock.monotonicMs()));
+    this.#timer = setTimeout(() => {
+      this.#timerAtMs = Infinity;
+      void this.#enqueue(false);
+    }, delayMs);
+  }
+
+  async #pass(isFull: boolean): Promise<void> {
+    if (this.#stopped) return;
+    this.#isRunning = true;
+    this.#o.slice.begin();
+    this.#o.directories.beginSweep();
+    let wakeAtMs = this.#o.clock.monotonicMs() + SWEEP_COLD_MS;
+    try {
+      const hinted = this.#takeHints();
+      const directoriesAtMs = await this.#checkDirectories(isFull, hinted);
+      const sourcesAtMs = await this.#checkSources(isFull, hinted);
+      wakeAtMs = Math.min(directoriesAtMs, sourcesAtMs, this.#rootsDueMs);
+    } catch (error) {
+      this.#o.reports.once("error", "sweep_failed", "", `${describe(error)}; it is tried again`);
+    }
+    this.#isRunning = false;
+    if (this.#isStarted) this.#setTimer(Math.min(wakeAtMs, this.#hintAtMs));
+  }
+
+  #takeHints(): ReadonlySet<Directory> {
+    if (this.#o.clock.monotonicMs() < this.#hintAtMs) return new Set();
+    const hinted = new Set(this.#hinted);
+    this.#hinted.clear();
+    this.#hintAtMs = Infinity;
+    const startMs = performance.now();
+    for (const directory of hinted) this.#o.rearm(directory);
+    this.#hintCostMs = performance.now() - startMs;
+    return hinted;
+  }
+
+  /** Returns when the next one is due. Directories that are found on the way are looked at as well. */
+  async #checkDirectories(isFull: boolean, hinted: ReadonlySet<Directory>): Promise<number> {
+    const { directories, slice, clock } = this.#o;
+    if (isFull || clock.monotonicMs() >= this.#rootsDueMs) {
+      directories.refreshRoots();
+      if (clock.monotonicMs() >= this.#tidyDueMs) {
+        this.#o.tidy();
+        this.#tidyDueMs = clock.monotonicMs() + TIDY_INTERVAL_MS;
+      }
+      this.#rootsDueMs = clock.monotonicMs() + SWEEP_COLD_MS;
+    }
+    let nextMs = Infinity;
+    for (const directory of directories.all.values()) {
+      if (isFull || directory.dueAtMs <= clock.monotonicMs() || hinted.has(directory)) {
+        await directories.check(directory, isFull);
+        if (slice.isOver()) await slice.rest();
+      }
+      nextMs = Math.min(nextMs, directory.dueAtMs);
+    }
+    return nextMs;
+  }
+
+  async #checkSources(isFull: boolean, hinted: ReadonlySet<Directory>): Promise<number> {
+    const { roster, slice, clock } = this.#o;
+    const hintedFamilies = new Set([...hinted].flatMap((directory) => [...directory.families.values()]));
+    let nextMs = Infinity;
+    let nowMs = clock.monotonicMs();
+    for (const source of roster.sources) {
+      if (isFull || source.dueAtMs <= nowMs || hintedFamilies.has(source.family)) {
+        this.#checkSource(source, nowMs);
+        if (slice.isOver()) {
+          await slice.rest();
+          nowMs = clock.monotonicMs();
+        }
+      }
+      if (!source.closed) nextMs = Math.min(nextMs, source.dueAtMs);
+    }
+    return nextMs;
+  }
+
+  #checkSource(source: Source, nowMs: number): void {
+    const { roster, reports, isNeeded } = this.#o;
+    try {
+      checkSource(source, roster, nowMs, isNeeded);
+      reports.healed("file_check_failed", source.path);
+    } catch (error) {
+      const message = `${source.path}: ${describe(error)}; it is looked at again`;
+      reports.once("error", "file_check_failed", source.path, message);
+      source.dueAtMs = nowMs + SWEEP_COLD_MS;
+    }
+  }
+}

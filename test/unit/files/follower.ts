@@ -1,0 +1,288 @@
+import { appendFileSync, mkdtempSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "../../../src/core/clock.ts";
+import type { InputConfig } from "../../../src/core/config.ts";
+import { Tail } from "../../../src/core/record.ts";
+import type { SourceFile } from "../../../src/core/source.ts";
+import type { CursorRecord, StateStore } from "../../../src/core/state.ts";
+import { type FileCatalogue, createFileCatalogue } from "../../../src/files/catalogue.ts";
+import { ReadBuffer, readAt } from "../../../src/files/follow.ts";
+import { openState } from "../../../src/state/open.ts";
+
+const SINK = "test";
+
+/** A directory for one test, with the verbs of an application that writes and rotates logs. */
+export class LogDirectory {
+  readonly root: string = mkdtempSync(join(tmpdir(), "pannier-files-"));
+  readonly path: string;
+
+  constructor() {
+    this.path = join(this.root, "logs");
+  }
+
+  at(name: string): string {
+    return join(this.path, name);
+  }
+
+  appendToFile(name: string, ...lines: string[]): void {
+    appendFileSync(this.at(name), lines.map((line) => `${line}\n`).join(""));
+  }
+
+  writeFile(name: string, text: string): void {
+    writeFileSync(this.at(name), text);
+  }
+
+  /** app.log → app.log.1 → app.log.2 → …, as logrotate does; `create` makes a new empty file. */
+  rotateFile(name: string, create = true): void {
+    const numbers = readdirSync(this.path)
+      .map((other) => new RegExp(`^${name.replaceAll(".", "\\.")}\\.(\\d+)$`).exec(other)?.[1])
+      .filter((number) => number !== undefined)
+      .map(Number);
+    for (const number of numbers.toSorted((a, b) => b - a)) {
+      renameSync(this.at(`${name}.${number}`), this.at(`${name}.${number + 1}`));
+    }
+    renameSync(this.at(name), this.at(`${name}.1`));
+    if (create) writeFileSync(this.at(name), "");
+  }
+
+  renameFile(from: string, to: string): void {
+    renameSync(this.at(from), this.at(to));
+  }
+
+  deleteFile(name: string): void {
+    rmSync(this.at(name));
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+export interface Said {
+  readonly level: string;
+  readonly code: string;
+  readonly message: string;
+  readonly path: unknown;
+}
+
+interface Reading {
+  readonly file: SourceFile;
+  readonly cursor: CursorRecord;
+  readonly tail: Tail;
+  read: number;
+  rest: string;
+}
+
+export interface FollowerOptions {
+  readonly root: string;
+  readonly inputs: readonly Partial<InputConfig>[];
+  readonly maxOpenFiles?: number;
+  /** Committing stops: every file is needed. */
+  readonly holdsBack?: boolean;
+}
+
+/**
+ * One run of the agent, as far as files go: a catalogue, the real state, and a reader that takes every line and commits it.
+ */
+export class Follower {
+  readonly state: StateStore;
+  readonly catalogue: FileCatalogue;
+  readonly events: string[] = [];
+  readonly said: Said[] = [];
+  /** Lines in the order in which they were read. */
+  readonly lines: string[] = [];
+  /** Unread bytes of files that were replaced. */
+  lostBytes = 0;
+  readonly #readings = new Map<number, Reading>();
+  readonly #buffer = new ReadBuffer(512 * 1024);
+  #holdsBack: boolean;
+
+  private constructor(state: StateStore, options: FollowerOptions) {
+    this.state = state;
+    this.#holdsBack = options.holdsBack === true;
+    const say = (level: string) => (code: string, message: string, fields?: Readonly<Record<string, unknown>>) => {
+      this.said.push({ level, code, message, path: fields?.["path"] });
+    };
+    this.catalogue = createFileCatalogue({
+      inputs: options.inputs.map((input) => ({ ...INPUT, ...input })),
+      state,
+      maxOpenFiles: options.maxOpenFiles ?? 1024,
+      clock: systemClock,
+      log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
+      isNeeded: (file) => this.#isNeeded(file),
+      events: {
+        opened: (file) => {
+          this.events.push(`opened ${nameOf(file)}`);
+          this.#begin(file);
+        },
+        grown: (file) => this.events.push(`grown ${nameOf(file)}`),
+        replaced: (old, next) => {
+          this.events.push(`replaced ${nameOf(old)}`);
+          this.#abandon(old);
+          this.#begin(next);
+        },
+        statusChanged: (file) => this.events.push(`${file.status} ${nameOf(file)}`),
+        closed: (file) => {
+          this.events.push(`closed ${nameOf(file)}`);
+          this.#readings.delete(file.ordinal);
+        },
+      },
+    });
+  }
+
+  static async start(options: FollowerOptions): Promise<Follower> {
+    const follower = await Follower.prepare(options);
+    await follower.catalogue.start();
+    return follower;
+  }
+
+  static async prepare(options: FollowerOptions): Promise<Follower> {
+    const silent = () => {};
+    const state = await openState({
+      directory: join(options.root, "state"),
+      podUid: "pod-1",
+      clock: systemClock,
+      log: { debug: silent, info: silent, warn: silent, error: silent },
+    });
+    return new Follower(state, options);
+  }
+
+  /** Sweeps and reads until there is nothing new. */
+  async catchUp(): Promise<string[]> {
+    for (;;) {
+      await this.catalogue.sweep();
+      const before = this.lines.length;
+      this.readAll();
+      if (this.lines.length === before) return this.lines;
+    }
+  }
+
+  /** Waits, without sweeping, until as many lines have come. */
+  async waitForLines(count: number, timeoutMs: number): Promise<string[]> {
+    const deadline = performance.now() + timeoutMs;
+    while (this.lines.length < count && performance.now() < deadline) {
+      await sleep(5);
+      this.readAll();
+    }
+    return this.lines;
+  }
+
+  async waitFor(condition: () => boolean, timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!condition() && performance.now() < deadline) await sleep(10);
+  }
+
+  release(): void {
+    this.#holdsBack = false;
+    for (const reading of this.#readings.values()) this.#commit(reading);
+  }
+
+  readAll(): void {
+    for (let progress = true; progress;) {
+      progress = false;
+      for (const reading of [...this.#readings.values()].sort((a, b) => a.file.ordinal - b.file.ordinal)) {
+        progress = this.#read(reading) || progress;
+      }
+    }
+  }
+
+  file(name: string): SourceFile | undefined {
+    return [...this.catalogue.files].find((file) => nameOf(file) === name && file.status !== "replaced");
+  }
+
+  openNames(): string[] {
+    return [...this.catalogue.files].map(nameOf).toSorted();
+  }
+
+  async stop(): Promise<void> {
+    await this.catalogue.stop();
+    await this.state.stop();
+  }
+
+  /** Ends without a stop record, as a killed process would. */
+  #begin(file: SourceFile): void {
+    const cursor = this.state.openCursor(file.record, SINK, file.startOffset);
+    const tail = new Tail();
+    tail.set(cursor.tail, 0, cursor.tail.length);
+    this.#readings.set(file.ordinal, { file, cursor, tail, read: cursor.committed, rest: "" });
+  }
+
+  #abandon(old: SourceFile): void {
+    const reading = this.#readings.get(old.ordinal)!;
+    this.lostBytes += Math.max(0, old.size - reading.read);
+    reading.read = Math.max(reading.read, old.size);
+    this.#commit(reading);
+  }
+
+  #read(reading: Reading): boolean {
+    const { file, tail } = reading;
+    const before = file.predecessor && this.#readings.get(file.predecessor.ordinal);
+    if (before !== undefined && before.read < before.file.size) return false;
+    if (file.fd < 0 || file.status === "replaced" || reading.read >= file.size) return false;
+    if (!this.catalogue.ensureKey(file, file.status !== "live")) return false;
+    const chunk = readAt(file, reading.read, 65_536, tail.bytes, tail.length, this.#buffer);
+    if (chunk.status === "changed") {
+      this.catalogue.replace(file);
+      return true;
+    }
+    if (chunk.end === chunk.start) return false;
+    const { bytes } = this.#buffer;
+    tail.set(bytes, chunk.start - Math.min(tail.length, 64, reading.read), chunk.end);
+    reading.read += chunk.end - chunk.start;
+    const pieces = (reading.rest + bytes.toString("latin1", chunk.start, chunk.end)).split("\n");
+    reading.rest = pieces.pop()!;
+    this.lines.push(...pieces);
+    if (!this.#holdsBack) this.#commit(reading);
+    return true;
+  }
+
+  #commit({ file, cursor, read, tail }: Reading): void {
+    if (read <= cursor.committed) return;
+    const delivered = read - cursor.committed;
+    this.state.commit([
+      {
+        file: file.record,
+        cursor,
+        committed: read,
+        tail: tail.copy(),
+        lastTime: "",
+        terms: { delivered, filtered: 0, deadLettered: 0, cut: 0, lost: 0 },
+      },
+    ]);
+  }
+
+  #isNeeded(file: SourceFile): boolean {
+    const reading = this.#readings.get(file.ordinal);
+    return reading !== undefined && reading.cursor.committed < file.size;
+  }
+}
+
+const INPUT: InputConfig = {
+  paths: [],
+  exclude: ["**/*.gz"],
+  startAt: "beginning",
+  format: "auto",
+  maxLineBytes: 262_144,
+  timezone: "UTC",
+  fields: {},
+};
+
+function nameOf(file: SourceFile): string {
+  return file.path.slice(file.path.lastIndexOf("/") + 1);
+}
+
+/** Descriptors of this process that are open on something below a directory. */
+export function openDescriptorsBelow(directory: string): string[] {
+  const open: string[] = [];
+  for (const fd of readdirSync("/proc/self/fd")) {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      if (target.startsWith(directory)) open.push(target);
+    } catch {
+      // The descriptor of this very listing is closed by now.
+    }
+  }
+  return open;
+}
