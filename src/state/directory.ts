@@ -26,7 +26,8 @@ export function prepareDirectory(directory: string): void {
 
 function probe(path: string): void {
   try {
-    const fd = openSync(path, "w", 0o600);
+    rmSync(path, { force: true });
+    const fd = openSync(path, "wx", 0o600);
     try {
       writeSync(fd, Buffer.alloc(PROBE_BYTES));
       fsyncSync(fd);

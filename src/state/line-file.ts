@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import { STATE_BUFFER_BYTES, STATE_LINE_MAX_BYTES } from "../core/limits.ts";
 import { decodeEntry, encodeEntry } from "./entries.ts";
@@ -17,9 +17,10 @@ export class LineFile {
   size = 0;
   #torn = false;
 
-  /** Makes the file; an existing one of that name is overwritten. */
+  /** Makes the file anew. What stood under the name is removed, not opened: it might be a link to somewhere else. */
   constructor(path: string) {
-    this.fd = openSync(path, "w", 0o600);
+    rmSync(path, { force: true });
+    this.fd = openSync(path, "wx", 0o600);
   }
 
   /** Appends all entries, or none: after a failed write the file is cut back to where it was, and the error is thrown. */

@@ -54,7 +54,8 @@ export class Store implements StateStore {
   }
 
   addFile(facts: Parameters<StateStore["addFile"]>[0]): FileRecord {
-    const file = this.#table.nextUid;
+    // The number is used up even if the write fails: should half of it stay on a broken disk, nobody else has this number.
+    const file = this.#table.nextUid++;
     const { device, inode, birthtimeMs: born, path, seenMtimeMs: mtime, generation } = facts;
     this.#write([{ t: "file", file, device, inode, born, path, mtime, generation }], generation > 0);
     return this.#table.files.get(file)!;
@@ -196,6 +197,7 @@ export class Store implements StateStore {
     try {
       journal.append(entries, durable);
     } catch (error) {
+      this.#snapshotSoon();
       throw new PannierError(
         "state_write_failed",
         `the journal in ${directory} cannot be written (${describe(error)}); no line is lost, sending waits until it can`,
@@ -208,14 +210,20 @@ export class Store implements StateStore {
     }
     for (const file of revived) this.#table.adopt(file);
     for (const entry of entries) this.#table.apply(entry);
-    if (journal.sizeBytes >= this.#journalMaxBytes || journal.failing) this.#startSnapshot();
+    if (journal.sizeBytes >= this.#journalMaxBytes || journal.failing) this.#snapshotSoon();
   }
 
-  #startSnapshot(): void {
-    if (this.#snapshotting !== undefined || this.#parts.clock.monotonicMs() < this.#snapshotNotBeforeMs) return;
-    this.#snapshotting = this.#snapshot().finally(() => {
+  /** A snapshot goes with a new journal, so it also heals a journal that cannot be written where it is now. */
+  #snapshotSoon(): void {
+    if (this.#parts.clock.monotonicMs() >= this.#snapshotNotBeforeMs) void this.snapshot();
+  }
+
+  /** Folds the journal into a new snapshot. It never rejects: trouble is reported, and the journal still has everything. */
+  snapshot(): Promise<void> {
+    this.#snapshotting ??= this.#snapshot().finally(() => {
       this.#snapshotting = undefined;
     });
+    return this.#snapshotting;
   }
 
   /**

@@ -63,7 +63,8 @@ export class Table {
       }
       case "cursor": {
         const cursors = this.files.get(entry.file)?.cursors;
-        if (cursors?.has(entry.sink) === false) cursors.set(entry.sink, new Cursor(entry.sink, entry.start));
+        if (cursors === undefined || cursors.has(entry.sink)) return;
+        cursors.set(entry.sink, new Cursor(entry.sink, entry.start));
         return;
       }
       case "sent": {

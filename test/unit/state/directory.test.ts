@@ -1,0 +1,138 @@
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { TestContext } from "vitest";
+import { Child } from "./process.ts";
+import { inDirectory, open } from "./tools.ts";
+
+const isRoot = process.getuid?.() === 0;
+const NOBODY = 65_534;
+
+/** A command in a mount namespace of its own with a tmpfs at `at`; the mount ends with the command. */
+function onTmpfs(at: string, options: string): string[] {
+  const namespace = isRoot ? ["unshare", "--mount"] : ["unshare", "--user", "--map-root-user", "--mount"];
+  return [...namespace, "sh", "-c", `mount -t tmpfs -o ${options} tmpfs "$0" && exec "$@"`, at];
+}
+
+/** Mounts need root or user namespaces; where there are neither, the test says so instead of passing. */
+function needMounts(context: TestContext, directory: string): void {
+  const [command, ...args] = [...onTmpfs(directory, "size=64k"), "true"];
+  const { status, stderr, error } = spawnSync(command!, args, { encoding: "utf8" });
+  if (status === 0) return;
+  const reason = `a tmpfs cannot be mounted here: ${error?.message ?? stderr}`;
+  if (process.env["PANNIER_REQUIRE_ALL"] === "1") throw new Error(reason);
+  context.skip(reason);
+}
+
+async function failure(child: Child): Promise<{ exit: number | string; code: string; message: string; hint: string }> {
+  const exit = await child.ended();
+  const [code = "", message = "", hint = ""] = child.lines;
+  return { exit, code, message, hint };
+}
+
+test("a missing directory is made, for its owner alone, and so are the files in it", () =>
+  inDirectory(async (base) => {
+    const directory = join(base, "a", "b");
+    const state = await open(directory);
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    for (const name of readdirSync(directory)) expect(statSync(join(directory, name)).mode & 0o777, name).toBe(0o600);
+    expect(readdirSync(directory).sort()).toEqual(["journal", "lock.1", "snapshot"]);
+    await state.stop();
+  }));
+
+test.for([
+  ["a file at its path", ""],
+  ["a file above it", "below"],
+] as const)("%s: 74", ([, below]) =>
+  inDirectory(async (base) => {
+    const file = join(base, "file");
+    writeFileSync(file, "");
+    const { exit, code, message, hint } = await failure(new Child("open", join(file, below)));
+    expect([exit, code]).toEqual([74, "state_not_a_directory 74"]);
+    expect(message).toContain(`state directory ${file}`);
+    expect(hint).toContain("state_dir");
+  }),
+);
+
+test("a link to nowhere: 74", () =>
+  inDirectory(async (base) => {
+    symlinkSync(join(base, "nowhere"), join(base, "link"));
+    await expect(open(join(base, "link"))).rejects.toMatchObject({ exitCode: 74 });
+  }));
+
+test("a directory of another user: 74, and the hint names the user", () =>
+  inDirectory(async (base) => {
+    chmodSync(base, 0o755);
+    const directory = join(base, "state");
+    mkdirSync(directory, { mode: 0o500 });
+    // As root, permissions mean nothing; so the child is somebody else.
+    const wrap = isRoot ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"] : [];
+    const { exit, code, hint } = await failure(new Child("open", directory, wrap));
+    expect([exit, code]).toEqual([74, "state_no_permission 74"]);
+    expect(hint).toContain(`uid ${isRoot ? NOBODY : process.getuid!()}`);
+    if (!isRoot) return;
+    chownSync(directory, NOBODY, NOBODY);
+    chmodSync(directory, 0o700);
+    const allowed = new Child("open", directory, wrap);
+    expect(await allowed.ended()).toBe(0);
+    expect(allowed.lines).toEqual(["open nothing"]);
+  }));
+
+test("a read-only volume: 74", (context) =>
+  inDirectory(async (base) => {
+    needMounts(context, base);
+    const { exit, code, message, hint } = await failure(new Child("open", base, onTmpfs(base, "ro")));
+    expect([exit, code]).toEqual([74, "state_read_only 74"]);
+    expect(message).toContain(base);
+    expect(hint).toContain("emptyDir");
+  }));
+
+test("a full volume: 74", (context) =>
+  inDirectory(async (base) => {
+    needMounts(context, base);
+    const { exit, code, hint } = await failure(new Child("openFull", base, onTmpfs(base, "size=256k")));
+    expect([exit, code]).toEqual([74, "state_full 74"]);
+    expect(hint).toContain("free some space");
+  }));
+
+test("a volume that fills up while pannier runs: the change is refused whole and can be repeated once there is room", (context) =>
+  inDirectory(async (base) => {
+    needMounts(context, base);
+    const directory = join(base, "volume", "state");
+    const volume = join(base, "volume");
+    mkdirSync(volume);
+    const child = new Child("fill", directory, onTmpfs(volume, "size=1m"));
+    expect(await child.ended()).toBe(0);
+    expect(child.lines).toEqual([
+      "state_write_failed 74",
+      "memory unchanged true",
+      "journal unchanged true",
+      "goes on true",
+      "stopped true",
+    ]);
+  }));
+
+test("what another user planted under our file names is removed, not followed", () =>
+  inDirectory(async (base) => {
+    const directory = join(base, "state");
+    const victim = join(base, "victim");
+    mkdirSync(directory);
+    writeFileSync(victim, "precious");
+    for (const name of ["journal.new", "snapshot.new", "probe"]) symlinkSync(victim, join(directory, name));
+    const state = await open(directory);
+    await state.snapshot();
+    await state.stop();
+    expect(readFileSync(victim, "utf8")).toBe("precious");
+    expect(existsSync(join(directory, "probe"))).toBe(false);
+  }));

@@ -1,0 +1,131 @@
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { askRunning, takeLock } from "../../../src/state/lock.ts";
+import type { Lock } from "../../../src/state/lock.ts";
+import { Child } from "./process.ts";
+import { inDirectory, open } from "./tools.ts";
+
+test("a second pannier is told which process has the directory, and ends with 74", () =>
+  inDirectory(async (directory) => {
+    const first = new Child("hold", directory);
+    await first.line(0);
+    const second = new Child("open", directory);
+    expect(await second.ended()).toBe(74);
+    expect(second.lines[0]).toBe("state_locked 74");
+    expect(second.lines[1]).toContain(`process ${first.process.pid}`);
+    expect(second.lines[2]).toContain("state_dir");
+    await first.kill();
+  }));
+
+test("a lock whose process was killed is taken over at once", () =>
+  inDirectory(async (directory) => {
+    for (let round = 0; round < 3; round += 1) {
+      const child = new Child("hold", directory);
+      expect(await child.line(0)).toBe(round === 0 ? "open nothing" : "open crashed");
+      await child.kill();
+    }
+    expect(
+      readdirSync(directory)
+        .filter((name) => name.startsWith("lock"))
+        .sort(),
+    ).toEqual(["lock.2", "lock.3"]);
+  }));
+
+test("a pannier that is stopped (SIGSTOP) still has its lock", () =>
+  inDirectory(async (directory) => {
+    const first = new Child("hold", directory);
+    await first.line(0);
+    first.process.kill("SIGSTOP");
+    await expect(open(directory)).rejects.toMatchObject({ code: "state_locked", exitCode: 74 });
+    await first.kill();
+  }));
+
+test("of five that start at once over a dead lock, one wins", { timeout: 60_000 }, () =>
+  inDirectory(async (directory) => {
+    for (let round = 0; round < 3; round += 1) {
+      const starters = Array.from({ length: 5 }, () => new Child("hold", directory));
+      const firstLines = await Promise.all(starters.map((starter) => starter.line(0)));
+      expect(firstLines.filter((line) => line?.startsWith("open"))).toHaveLength(1);
+      expect(firstLines.filter((line) => line === "state_locked 74")).toHaveLength(4);
+      await Promise.all(starters.map((starter) => starter.kill()));
+    }
+  }),
+);
+
+test("never two at once, however starters, stops and dead locks mix", { timeout: 30_000 }, () =>
+  inDirectory(async (directory) => {
+    let holders = 0;
+    let wins = 0;
+    const starter = async (): Promise<void> => {
+      for (let turn = 0; turn < 25; turn += 1) {
+        let lock: Lock;
+        try {
+          lock = await takeLock(directory);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "state_locked" });
+          await setTimeout(Math.random() * 4);
+          continue;
+        }
+        holders += 1;
+        wins += 1;
+        expect(holders).toBe(1);
+        await setTimeout(Math.random() * 4);
+        holders -= 1;
+        await lock.release();
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, starter));
+    expect(wins).toBeGreaterThan(10);
+    expect(readdirSync(directory).filter((name) => name.startsWith("lock-new"))).toEqual([]);
+  }),
+);
+
+test("a starter that slept between looking and linking withdraws from a number that is not the highest", () =>
+  inDirectory(async (directory) => {
+    writeFileSync(join(directory, "lock.1"), "");
+    const starting = takeLock(directory);
+    // While it asks lock.1, others take 2 and 3 and die, and 2 is swept away: the starter's link to lock.2 succeeds.
+    while (!readdirSync(directory).some((name) => name.startsWith("lock-new"))) await setTimeout(0);
+    writeFileSync(join(directory, "lock.3"), "");
+    const lock = await starting;
+    expect(readdirSync(directory).sort()).toEqual(["lock.3", "lock.4"]);
+    await lock.release();
+  }));
+
+test("another command asks the running agent a line", () =>
+  inDirectory(async (directory) => {
+    expect(await askRunning(directory, "hello")).toBeUndefined();
+    expect(await askRunning(join(directory, "missing"), "hello")).toBeUndefined();
+    const child = new Child("hold", directory);
+    await child.line(0);
+    expect(await askRunning(directory, "héllo\t1")).toBe("echo héllo\t1");
+    expect(await askRunning(directory, "x".repeat(60_000))).toBe(`echo ${"x".repeat(60_000)}`);
+    await expect(askRunning(directory, "x".repeat(200_000))).rejects.toMatchObject({ code: "state_no_answer" });
+    await child.kill();
+    expect(await askRunning(directory, "hello")).toBeUndefined();
+  }));
+
+test("what the agent's handler throws reaches the asker as one line", () =>
+  inDirectory(async (directory) => {
+    const state = await open(directory);
+    await expect(askRunning(directory, "early")).rejects.toThrow("still starting");
+    state.onRequest(() => Promise.reject(new Error("no\nway")));
+    await expect(askRunning(directory, "x")).rejects.toThrow("no way");
+    await state.stop();
+  }));
+
+test("a directory whose path is longer than a socket's address can be locked", () =>
+  inDirectory(async (base) => {
+    const directory = join(base, "d".repeat(100), "e".repeat(100));
+    mkdirSync(directory, { recursive: true });
+    const child = new Child("hold", directory);
+    expect(await child.line(0)).toBe("open nothing");
+    expect(await askRunning(directory, "x")).toBe("echo x");
+    await expect(open(directory)).rejects.toMatchObject({ code: "state_locked" });
+    await child.kill();
+    const state = await open(directory);
+    expect(state.found).toBe("crashed");
+    await state.stop();
+  }));

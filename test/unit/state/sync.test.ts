@@ -1,0 +1,75 @@
+import { setTimeout } from "node:timers/promises";
+import { expect, test, vi } from "vitest";
+import { addFile, inDirectory, KeptLog, open, terms } from "./tools.ts";
+
+/** Counts syncs and makes them fail on demand: no file system that is at hand here can be told to. */
+const disk = vi.hoisted(() => ({ broken: false, group: 0, atOnce: 0, now: 0, most: 0 }));
+
+vi.mock("node:fs", async (importOriginal) => {
+  const fs = await importOriginal<typeof import("node:fs")>();
+  const failure = (): Error => Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
+  return {
+    ...fs,
+    fdatasync(fd: number, done: (error: Error | null) => void): void {
+      disk.group += 1;
+      disk.now += 1;
+      disk.most = Math.max(disk.most, disk.now);
+      fs.fdatasync(fd, (error) => {
+        disk.now -= 1;
+        done(disk.broken ? failure() : error);
+      });
+    },
+    fdatasyncSync(fd: number): void {
+      disk.atOnce += 1;
+      if (disk.broken) throw failure();
+      fs.fdatasyncSync(fd);
+    },
+  };
+});
+
+test("generations and salts are on the disk when the call returns, the rest follows in one sync a second", () =>
+  inDirectory(async (directory) => {
+    const state = await open(directory);
+    const file = addFile(state, "/logs/a.log");
+    const cursor = state.openCursor(file, "es", 0);
+    Object.assign(disk, { group: 0, atOnce: 0 });
+    addFile(state, "/logs/a.log", 1);
+    state.addSalt(file, cursor, 5, 1);
+    expect(disk.atOnce).toBe(2);
+    for (let committed = 10; committed <= 1_000; committed += 10) {
+      state.commit([{ file, cursor, committed, tail: Buffer.alloc(0), lastTime: "", terms: terms({ delivered: 10 }) }]);
+    }
+    expect([disk.group, disk.atOnce]).toEqual([0, 2]);
+    await setTimeout(1_500);
+    expect(disk.group).toBe(1);
+    await setTimeout(1_200);
+    expect(disk.group, "an idle journal is not synced").toBe(1);
+    await Promise.all([state.sync(), state.sync(), state.sync()]);
+    expect(disk.most).toBe(1);
+    await state.stop();
+  }));
+
+test("a disk that refuses to sync: durable changes are refused, the others go on, and a new journal heals it", () =>
+  inDirectory(async (directory) => {
+    const log = new KeptLog();
+    const state = await open(directory, { log });
+    const file = addFile(state, "/logs/a.log");
+    const cursor = state.openCursor(file, "es", 0);
+    disk.broken = true;
+    expect(() => state.addSalt(file, cursor, 5, 1)).toThrow(expect.objectContaining({ code: "state_write_failed" }));
+    expect(cursor.salts.size).toBe(0);
+    expect(await state.sync()).toBe(false);
+    expect(await state.sync()).toBe(false);
+    state.markSent([{ file, cursor, to: 10 }]);
+    await state.snapshot();
+    disk.broken = false;
+    expect(log.codes.filter((code) => code === "state_sync_failed")).toHaveLength(1);
+    expect(await state.sync()).toBe(true);
+    await state.snapshot();
+    state.addSalt(file, cursor, 5, 1);
+    await state.stop();
+    const again = await open(directory);
+    expect(again.found).toBe("stopped");
+    expect(again.files.get(1)!.cursors.get("es")).toMatchObject({ sent: 10, salts: new Map([[5, 1]]) });
+    await again.stop();
+  }));
