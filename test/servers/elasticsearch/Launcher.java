@@ -1,14 +1,18 @@
 // Starts one Elasticsearch node (8.19 and later) from the plain jars of Maven Central, which hold no program of their own.
 // Usage: java -cp 'HOME/lib/*' Launcher HOME setting=value...
 // Prints "listening PORT" when the node takes requests. With STOP_WITH_STDIN=1 it ends when standard input is closed, so
-// that no server outlives the tests that started it. With SETTINGS_FROM_ENV=1, environment variables with a dotted
-// lower-case name are settings too, as in the official image, except those of x-pack, which is not published.
+// that no server outlives the tests that started it, and REMOVE_AT_END names a directory that goes with it. With
+// SETTINGS_FROM_ENV=1, environment variables with a dotted lower-case name are settings too, as in the official image,
+// except those of x-pack, which is not published.
+import java.io.IOException;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
+import java.util.stream.Stream;
 
 public class Launcher {
   // Everything goes through reflection, so that one source compiles without the server's jars and serves every version.
@@ -61,6 +65,7 @@ public class Launcher {
       try {
         nodeType.getMethod("prepareForClose").invoke(node);
         nodeType.getMethod("close").invoke(node);
+        if (System.getenv("REMOVE_AT_END") != null) remove(Path.of(System.getenv("REMOVE_AT_END")));
       } catch (Exception e) {
         e.printStackTrace();
       } finally {
@@ -72,6 +77,12 @@ public class Launcher {
       System.exit(0);
     }
     closed.await();
+  }
+
+  static void remove(Path directory) throws IOException {
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) Files.delete(file);
+    }
   }
 
   /** The port that `http.port=0` led to. */

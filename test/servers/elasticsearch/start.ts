@@ -1,5 +1,5 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -54,7 +54,11 @@ export async function startElasticsearch(options: ElasticsearchOptions = {}): Pr
     path.join(findJdk(), "bin/java"),
     [...jvmArguments(home, heap, temp), "Launcher", home, ...Object.entries(all).map((pair) => pair.join("="))],
     // In a group of its own, so that Ctrl-C reaches it through its closed input, after the tests had their say.
-    { stdio: ["pipe", "pipe", "pipe"], detached: true, env: { ...process.env, STOP_WITH_STDIN: "1" } },
+    {
+      stdio: ["pipe", "pipe", "pipe"],
+      detached: true,
+      env: { ...process.env, STOP_WITH_STDIN: "1", REMOVE_AT_END: temp },
+    },
   );
   const exited = new Promise<void>((resolve) => java.once("exit", () => resolve()));
   const stop = async (): Promise<void> => {
@@ -68,10 +72,14 @@ export async function startElasticsearch(options: ElasticsearchOptions = {}): Pr
     await healthy(url);
     return { url, stop };
   } catch (error) {
-    const output = readFileSync(logFile, "utf8").split("\n").slice(-30).join("\n");
+    const output = lastLines(logFile);
     await stop();
     throw new Error(`Elasticsearch ${version} did not start:\n${output}`, { cause: error });
   }
+}
+
+function lastLines(logFile: string): string {
+  return existsSync(logFile) ? readFileSync(logFile, "utf8").split("\n").slice(-30).join("\n") : "";
 }
 
 function jvmArguments(home: string, heap: string, temp: string): string[] {
