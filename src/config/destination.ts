@@ -46,7 +46,7 @@ function elasticsearch(text: string, url: URL): RawSink {
   if (Object.keys(auth).length > 0) sink["auth"] = auth;
   if (options.has("ca_file")) sink["tls"] = { ca: escape(options.get("ca_file")!) };
   if (options.has("index")) sink["index"] = escape(options.get("index")!);
-  if (segments.length === 1) sink["data_stream"] = escape(decode(segments[0]!));
+  if (segments.length === 1) sink["data_stream"] = escape(decode(segments[0]));
   return sink;
 }
 
@@ -98,7 +98,7 @@ function wrong(text: string, why: string, hint?: string): PannierError {
   });
 }
 
-/** The URL without its credentials. */
+/** The URL without its credentials, and without options: someone may have put a key there. */
 export function redact(text: string): string {
-  return text.replaceAll(/\/\/[^/@]*@/g, "//***@");
+  return text.replace(/\/\/.*@/s, "//***@").replace(/\?.*$/s, "?…");
 }

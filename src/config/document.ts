@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { isMap, isNode, isSeq, LineCounter, parseDocument, type Node } from "yaml";
+import { type Document, isAlias, isMap, isNode, isSeq, LineCounter, parseDocument } from "yaml";
 import { describe, ExitCode, PannierError, systemCode } from "../core/errors.ts";
 import { CONFIG_FILE_MAX_BYTES } from "../core/limits.ts";
 import type { Path } from "./problems.ts";
@@ -7,8 +7,8 @@ import type { Path } from "./problems.ts";
 /** A configuration file: what it says, and where it says it. */
 export interface ConfigDocument {
   readonly value: unknown;
-  /** `pannier.yaml:3:7` of the value (or its key) at the path, or of the nearest thing around it. */
-  locate(path: Path, atKey: boolean): string;
+  /** `pannier.yaml:3:7` and the offset of the value (or its key) at the path, or of the nearest thing around it. */
+  locate(path: Path, atKey: boolean): { readonly text: string; readonly offset: number };
 }
 
 /** Reads a YAML or JSON file; undefined when there is none. */
@@ -39,49 +39,52 @@ export function parse(text: string, file: string): ConfigDocument {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
-  if (document.errors.length > 0) {
-    const messages = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
-    throw new PannierError("config_syntax", messages.join("\n"), {
+  // A warning is a tag that means nothing here, so that its value would not be what the user meant. What follows the first
+  // few errors is mostly their consequence.
+  const errors = [...document.errors, ...document.warnings].slice(0, 3);
+  if (errors.length > 0) {
+    throw new PannierError("config_syntax", errors.map((error) => `${at(error.pos[0])}: ${error.message}`).join("\n"), {
       exitCode: ExitCode.configuration,
-      hint: "The file is no valid YAML. Check the indentation, and quotes around values with a colon or a leading `*`, `&`, `@`, `%` or `!`.",
+      hint: "The file is no valid YAML. Check the indentation, and quotes around values with a colon or a leading `*`, `&`, `@`, `%` or `!`, and around ${…} between [ ] or { }.",
     });
   }
-  const toValue = (): unknown => {
-    try {
-      return document.toJS();
-    } catch (error) {
-      throw new PannierError("config_syntax", `${at(0)}: ${describe(error)}`, { exitCode: ExitCode.configuration });
-    }
-  };
   return {
-    value: toValue(),
-    locate: (path, atKey) => at(offsetOf(document.contents, path, atKey)),
+    value: toValue(document, at(0)),
+    locate(path, atKey) {
+      const offset = offsetOf(document, path, atKey);
+      return { text: at(offset), offset };
+    },
   };
+}
 
-  function offsetOf(top: Node | null, path: Path, atKey: boolean): number {
-    let node: unknown = top;
-    let offset = top?.range?.[0] ?? 0;
-    for (const [depth, part] of path.entries()) {
-      const resolved: unknown = isNode(node) && "source" in node && "resolve" in node ? resolve(node) : node;
-      if (isMap(resolved)) {
-        const pair = resolved.items.find((item) => isNode(item.key) && String(item.key) === String(part));
-        if (pair === undefined) break;
-        const wantsKey = (atKey && depth === path.length - 1) || !isNode(pair.value);
-        offset = rangeStart(wantsKey ? pair.key : pair.value) ?? offset;
-        node = pair.value;
-      } else if (isSeq(resolved)) {
-        node = resolved.items[Number(part)];
-        offset = rangeStart(node) ?? offset;
-      } else break;
-    }
-    return offset;
-  }
-
-  function resolve(node: Node): unknown {
-    return (node as { resolve?: (from: typeof document) => unknown }).resolve?.(document);
+function toValue(document: Document.Parsed, start: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new PannierError("config_syntax", `${start}: ${describe(error)}`, { exitCode: ExitCode.configuration });
   }
 }
 
-function rangeStart(node: unknown): number | undefined {
+/** Where the node at the path begins; of a path that leads nowhere, the last node on the way. */
+function offsetOf(document: Document.Parsed, path: Path, atKey: boolean): number {
+  let node: unknown = document.contents;
+  let offset = startOf(node) ?? 0;
+  for (const [depth, part] of path.entries()) {
+    if (isAlias(node)) node = node.resolve(document);
+    if (isMap(node)) {
+      const pair = node.items.find((item) => String(item.key) === String(part));
+      if (pair === undefined) break;
+      const key = startOf(pair.key) ?? offset;
+      offset = atKey && depth === path.length - 1 ? key : (startOf(pair.value) ?? key);
+      node = pair.value;
+    } else if (isSeq(node)) {
+      node = node.items[Number(part)];
+      offset = startOf(node) ?? offset;
+    } else break;
+  }
+  return offset;
+}
+
+function startOf(node: unknown): number | undefined {
   return isNode(node) ? node.range?.[0] : undefined;
 }

@@ -3,7 +3,7 @@ import type { Config, InputConfig, ListenConfig, SinkConfig, StdoutConfig } from
 import { BATCH_MAX_BYTES } from "../core/limits.ts";
 import { elasticsearchSink } from "./elasticsearch.ts";
 import { flattenFields } from "./fields.ts";
-import type { Path, Problem } from "./problems.ts";
+import { type Path, type Problem, valueAt } from "./problems.ts";
 import type { ParsedConfig, ParsedSink } from "./schema.ts";
 import type { Replaced } from "./variables.ts";
 
@@ -27,7 +27,7 @@ export interface Draft {
 export function draft(parsed: ParsedConfig, replaced: Replaced): Draft {
   const problems: Problem[] = [];
   const names = sinkNames(parsed.sinks, problems);
-  const written = (...keys: Path): boolean => at(replaced.value, keys) !== undefined;
+  const written = (...keys: Path): boolean => valueAt(replaced.value, keys) !== undefined;
   const config: Config = {
     stateDir: path.resolve(parsed.state_dir),
     memoryLimitBytes: parsed.memory.limit,
@@ -37,7 +37,7 @@ export function draft(parsed: ParsedConfig, replaced: Replaced): Draft {
     maxOpenFiles: parsed.max_open_files,
     logLevel: parsed.log.level,
     inputs: parsed.inputs.map((input, i) => inputConfig(input, ["inputs", i], problems)),
-    sinks: parsed.sinks.map((sink, i) => sinkConfig(sink, names[i]!, ["sinks", i], replaced, problems)),
+    sinks: parsed.sinks.map((sink, i) => sinkConfig(sink, names[i], ["sinks", i], replaced, problems)),
   };
   if (problems.length === 0) problems.push(...sharedDestinations(config.sinks));
   const explicit: Explicit = {
@@ -47,10 +47,6 @@ export function draft(parsed: ParsedConfig, replaced: Replaced): Draft {
     inFlight: parsed.sinks.map((sink) => sink.type === "stdout" || sink.batch.in_flight !== undefined),
   };
   return { config, explicit, problems };
-}
-
-function at(value: unknown, keys: Path): unknown {
-  return keys.reduce<unknown>((inner, key) => (inner as Record<string | number, unknown> | undefined)?.[key], value);
 }
 
 function listener(address: { host: string; port: number } | undefined, explicit: boolean): ListenConfig | undefined {
@@ -136,7 +132,7 @@ function sharedDestinations(sinks: readonly SinkConfig[]): Problem[] {
     const first = keys.map((key) => seen.get(key)).find((index) => index !== undefined);
     for (const key of keys) if (!seen.has(key)) seen.set(key, i);
     if (first === undefined || first === i) return [];
-    const message = `the same destination as sink "${sinks[first]!.name}": every line would arrive twice`;
+    const message = `the same destination as sink "${sinks[first].name}": every line would arrive twice`;
     return [
       {
         code: "config_duplicate_destination",

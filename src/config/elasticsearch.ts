@@ -50,7 +50,7 @@ export function elasticsearchSink(
     name,
     ...(sink.was === undefined ? {} : { was: sink.was }),
     urls,
-    auth: Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as AuthConfig,
+    auth: Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
     tls: tlsConfig(sink, report),
     ...target,
     manageTemplate: sink.manage_template,

@@ -67,22 +67,26 @@ export function merge(document: ConfigDocument | undefined, env: Environment, fl
     if (isObject(value)) setAt(value, path, part);
   };
   if (isObject(value) && value["state_dir"] === undefined && env["STATE_DIRECTORY"])
-    put(["state_dir"], escape(env["STATE_DIRECTORY"].split(":")[0]!), {
+    put(["state_dir"], escape(env["STATE_DIRECTORY"].split(":")[0]), {
       text: "STATE_DIRECTORY",
       flag: false,
-      file: false,
+      offset: undefined,
     });
   for (const { flag, env: name, path, value: toValue } of SETTINGS) {
     const given = flags[flag];
     const twin = env[name]?.trim();
     if (given !== undefined) {
-      put(path, toValue([given].flat()), { text: flag === "paths" ? "PATH" : `--${flag}`, flag: true, file: false });
+      put(path, toValue([given].flat()), {
+        text: flag === "paths" ? "PATH" : `--${flag}`,
+        flag: true,
+        offset: undefined,
+      });
     } else if (twin !== undefined && twin !== "") {
       const list = flag === "paths" || flag === "to";
       put(
         path,
         fromEnvironment(name, () => toValue(list ? twin.split(/\s+/) : [twin])),
-        { text: name, flag: false, file: false },
+        { text: name, flag: false, offset: undefined },
       );
     }
   }
@@ -91,7 +95,7 @@ export function merge(document: ConfigDocument | undefined, env: Environment, fl
   function locate(path: Path, atKey: boolean): Place {
     const origin = origins.findLast((candidate) => candidate.path.every((part, i) => path[i] === part));
     if (origin !== undefined) return origin.place;
-    return { text: document?.locate(path, atKey) ?? "configuration", flag: false, file: true };
+    return { ...(document?.locate(path, atKey) ?? { text: "configuration", offset: 0 }), flag: false };
   }
 }
 

@@ -2,9 +2,11 @@
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const plain = normalise(word);
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(plain.length / 3)) + 1;
+  let bestDistance = Math.min(plain.length, Math.max(2, Math.floor(plain.length / 3) + 1));
   for (const candidate of candidates) {
-    const distance = editDistance(plain, normalise(candidate));
+    const other = normalise(candidate);
+    const beginning = plain.length > 2 && (other.startsWith(plain) || plain.startsWith(other));
+    const distance = beginning ? Math.min(1, Math.abs(other.length - plain.length)) : editDistance(plain, other);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
@@ -29,12 +31,12 @@ function editDistance(a: string, b: string): number {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1];
-      let cost = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (same ? 0 : 1));
+      let cost = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1));
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        cost = Math.min(cost, beforeLast[j - 2]! + 1);
+        cost = Math.min(cost, beforeLast[j - 2] + 1);
       row.push(cost);
     }
     [beforeLast, last] = [last, row];
   }
-  return last[b.length]!;
+  return last[b.length];
 }

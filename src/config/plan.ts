@@ -80,7 +80,7 @@ function fit(
   const lines = [
     { name: "read buffer", bytes: readBufferBytes },
     ...estimates.shared,
-    ...sinks.flatMap((sink, i) => sinkLines(sink, sinkPlans[i]!, estimates.sinkPools(sink, maxRecordBytes))),
+    ...sinks.flatMap((sink, i) => sinkLines(sink, sinkPlans[i], estimates.sinkPools(sink, maxRecordBytes))),
   ];
   const plannedBytes = lines.reduce((sum, line) => sum + line.bytes, 0);
   return {
@@ -131,7 +131,7 @@ function overLimit(draft: Config, explicit: Explicit, estimates: Estimates, smal
 }
 
 function largestInput(inputs: readonly InputConfig[]): number {
-  return inputs.reduce((best, input, i) => (input.maxLineBytes > inputs[best]!.maxLineBytes ? i : best), 0);
+  return inputs.reduce((best, input, i) => (input.maxLineBytes > inputs[best].maxLineBytes ? i : best), 0);
 }
 
 /** The largest power of two for `max_line_bytes` that would fit, all else equal. */

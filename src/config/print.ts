@@ -66,7 +66,9 @@ function sink(config: SinkConfig): object {
       password: masked(config.auth.password),
       bearer: masked(config.auth.bearer),
     }),
-    tls: defined({ ca: config.tls.ca, cert: config.tls.cert, key: config.tls.key, server_name: config.tls.serverName }),
+    tls: escapeAll(
+      defined({ ca: config.tls.ca, cert: config.tls.cert, key: config.tls.key, server_name: config.tls.serverName }),
+    ),
     ...(config.index === undefined ? { data_stream: config.dataStream } : { index: config.index }),
     manage_template: config.manageTemplate,
     timestamp_type: config.timestampType,

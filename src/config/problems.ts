@@ -19,8 +19,8 @@ export interface Place {
   readonly text: string;
   /** It came from the command line, so the mistake is one of usage. */
   readonly flag: boolean;
-  /** It came from the file, so the path inside it helps. */
-  readonly file: boolean;
+  /** Characters into the file, which makes the path inside it worth saying; undefined for what came from elsewhere. */
+  readonly offset: number | undefined;
 }
 
 export type Locate = (path: Path, atKey: boolean) => Place;
@@ -36,17 +36,26 @@ export function formatPath(path: Path): string {
     .join("");
 }
 
-/** One error for all problems, a line each. */
+/** What stands at a path, or undefined. */
+export function valueAt(top: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (inner, key) => (inner as Record<string | number, unknown> | null | undefined)?.[key],
+    top,
+  );
+}
+
+/** One error for all problems, a line each, in the order of the file. */
 export function configError(problems: readonly Problem[], locate: Locate): PannierError {
-  const places = problems.map((problem) => locate(problem.path, problem.atKey ?? false));
-  const lines = problems.map((problem, i) => {
-    const place = places[i]!;
-    const path = formatPath(problem.path);
-    return [place.text, ...(place.file && path !== "" ? [path] : []), problem.message].join(": ");
+  const placed = problems
+    .map((problem) => ({ problem, place: locate(problem.path, problem.atKey ?? false) }))
+    .toSorted((a, b) => (a.place.offset ?? -1) - (b.place.offset ?? -1));
+  const lines = placed.map(({ problem, place }) => {
+    const path = place.offset === undefined ? "" : formatPath(problem.path);
+    return [place.text, ...(path === "" ? [] : [path]), problem.message].join(": ");
   });
-  const usage = problems.every((problem, i) => places[i]!.flag && problem.code === "config_value");
-  const hints = new Set(problems.flatMap((problem) => problem.hint ?? []));
-  return new PannierError(problems[0]!.code, lines.join("\n"), {
+  const usage = placed.every(({ problem, place }) => place.flag && problem.code === "config_value");
+  const hints = new Set(placed.flatMap(({ problem }) => problem.hint ?? []));
+  return new PannierError(placed[0].problem.code, lines.join("\n"), {
     exitCode: usage ? ExitCode.usage : ExitCode.configuration,
     ...(hints.size > 0 ? { hint: [...hints].join("\n") } : {}),
   });
@@ -55,6 +64,6 @@ export function configError(problems: readonly Problem[], locate: Locate): Panni
 /** A value for a message: short, and without credentials. */
 export function quote(value: unknown, path: Path): string {
   if (path.includes("auth")) return "this value";
-  const text = (JSON.stringify(value) ?? String(value)).replaceAll(/\/\/[^/@\s]*@/g, "//***@");
+  const text = (JSON.stringify(value) ?? String(value)).replaceAll(/\/\/[^\s"]*@/g, "//***@");
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -34,7 +34,9 @@ const input = v.strictObject({
     "auto",
   ),
   max_line_bytes: v.optional(
-    key(size(64, 64 * MiB), "Longer lines are cut at a character and marked with `log.flags: [truncated]`."),
+    size(64, 64 * MiB, {
+      description: "Longer lines are cut at a character and marked with `log.flags: [truncated]`.",
+    }),
     "256KiB",
   ),
   timezone: v.optional(key(text(), "Zone of times that name none, such as `Europe/Berlin`."), "UTC"),
@@ -56,12 +58,16 @@ const name = derived(
   "its type, then `TYPE-2`, …",
 );
 const was = derived(text(), "The name before a rename, so that nothing is sent again.", "none");
-const maxBytes = derived(
-  size(4 * KiB, 64 * MiB),
-  "A batch is sent when it holds this much, before compression.",
-  "derived from `memory.limit`, at most 2MiB",
+const maxBytes = v.optional(
+  size(4 * KiB, 64 * MiB, {
+    description: "A batch is sent when it holds this much, before compression.",
+    "x-default": "derived from `memory.limit`, at most 2MiB",
+  }),
 );
-const maxAge = v.optional(key(duration(), "A batch is sent when its first record has waited this long."), "1s");
+const maxAge = v.optional(
+  duration({ description: "A batch is sent when its first record has waited this long." }),
+  "1s",
+);
 
 const auth = v.strictObject({
   api_key: derived(text(), "An Elasticsearch API key, in its encoded form.", "none"),
@@ -119,7 +125,7 @@ const elasticsearch = v.strictObject({
   dead_letters: v.optional(
     v.strictObject({
       max_bytes: v.optional(
-        key(size(KiB, 1024 * GiB), "Most bytes of dead letters that are kept in `state_dir`."),
+        size(KiB, 1024 * GiB, { description: "Most bytes of dead letters that are kept in `state_dir`." }),
         "64MiB",
       ),
       when_full: v.optional(
@@ -157,10 +163,9 @@ export const configSchema = v.strictObject({
   memory: v.optional(
     v.strictObject({
       limit: v.optional(
-        key(
-          size(MiB, 64 * GiB),
-          "Sum of all buffers. Node itself takes about 60 MiB resident on top, about 30 of them its own.",
-        ),
+        size(MiB, 64 * GiB, {
+          description: "Sum of all buffers. Node itself takes about 60 MiB resident on top, about 30 of them its own.",
+        }),
         "32MiB",
       ),
     }),
@@ -168,7 +173,7 @@ export const configSchema = v.strictObject({
   ),
   drain: v.optional(
     v.strictObject({
-      deadline: v.optional(key(duration(), "How long SIGTERM may wait for what is not delivered yet."), "8s"),
+      deadline: v.optional(duration({ description: "How long SIGTERM may wait for what is not delivered yet." }), "8s"),
     }),
     {},
   ),

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { isLaterKey, isLaterValue } from "./later.ts";
 import { suggest } from "./nearest.ts";
-import { type Path, type Problem, quote } from "./problems.ts";
+import { type Path, type Problem, quote, valueAt } from "./problems.ts";
 import { configSchema, type ParsedConfig } from "./schema.ts";
 
 /** What the walk over a schema needs to know of it; valibot's own types are one per kind. */
@@ -17,10 +17,10 @@ interface AnySchema {
 /** Checks a whole configuration; defaults are filled in and units parsed. Every problem is reported, not only the first. */
 export function validate(value: unknown): { config: ParsedConfig } | { problems: Problem[] } {
   const result = v.safeParse(configSchema, value);
-  const problems = unknownKeys(configSchema as unknown as AnySchema, value, []);
+  const problems = unknownKeys(configSchema, value, []);
   // valibot reports one unknown key per object: those are found by `unknownKeys`, all of them.
   const invalid = (result.issues ?? [])
-    .flatMap((issue) => flatten(issue, []))
+    .flatMap((issue) => flatten(issue, [], value))
     .filter((problem) => problem !== undefined);
   problems.push(...invalid);
   return result.success && problems.length === 0 ? { config: result.output } : { problems };
@@ -29,16 +29,15 @@ export function validate(value: unknown): { config: ParsedConfig } | { problems:
 type Issue = v.BaseIssue<unknown>;
 
 /** A union says only that nothing matched; the alternative that was meant is the one that got furthest. */
-function flatten(issue: Issue, above: Path): (Problem | undefined)[] {
+function flatten(issue: Issue, above: Path, top: unknown): (Problem | undefined)[] {
   const path = [...above, ...(issue.path ?? []).map((item) => item.key as string | number)];
   const deeper = (issue.type === "union" ? (issue.issues ?? []) : []).filter((inner) => (inner.path?.length ?? 0) > 0);
-  if (deeper.length > 0) return deeper.flatMap((inner) => flatten(inner, path));
+  if (deeper.length > 0) return deeper.flatMap((inner) => flatten(inner, path, top));
   if (issue.type === "strict_object" && issue.expected === "never") return [undefined];
-  return [problemOf(issue, path)];
+  return [problemOf(issue, path, valueAt(top, path))];
 }
 
-function problemOf(issue: Issue, path: Path): Problem {
-  const value = issue.input;
+function problemOf(issue: Issue, path: Path, value: unknown): Problem {
   const key = path.at(-1);
   if (isLaterValue(path, value)) {
     const said = typeof value === "object" ? "this value" : JSON.stringify(value);
@@ -46,7 +45,7 @@ function problemOf(issue: Issue, path: Path): Problem {
   }
   if (value === undefined && typeof key === "string") {
     const expected = issue.type === "variant" ? `; one of ${words(issue.expected)}` : "";
-    return { code: "config_missing_key", path: path.slice(0, -1), message: `${key} is missing${expected}` };
+    return { code: "config_missing_key", path, message: `is missing${expected}` };
   }
   if (
     typeof value === "string" &&
@@ -74,6 +73,7 @@ function unknownKeys(schema: AnySchema, value: unknown, path: Path): Problem[] {
   if (inner !== undefined) return unknownKeys(inner, value, path);
   if (Array.isArray(value)) {
     const item = schema.item;
+    if (schema.entries !== undefined || schema.type === "record") return [listInstead(value, path)];
     return item === undefined ? [] : value.flatMap((element, i) => unknownKeys(item, element, [...path, i]));
   }
   if (typeof value !== "object" || value === null) return [];
@@ -85,9 +85,14 @@ function unknownKeys(schema: AnySchema, value: unknown, path: Path): Problem[] {
   if (entries === undefined) return [];
   return Object.entries(value).flatMap(([key, child]) =>
     Object.hasOwn(entries, key)
-      ? unknownKeys(entries[key]!, child, [...path, key])
+      ? unknownKeys(entries[key], child, [...path, key])
       : [unknownKey([...path, key], Object.keys(entries))],
   );
+}
+
+/** valibot takes a list for an object with the keys 0, 1, …. */
+function listInstead(value: unknown, path: Path): Problem {
+  return { code: "config_value", path, message: `${quote(value, path)}: expected keys and values` };
 }
 
 function unknownKey(path: Path, valid: readonly string[]): Problem {

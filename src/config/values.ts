@@ -1,7 +1,10 @@
 import * as v from "valibot";
 import { formatSize, parseDurationMs, parseSizeBytes } from "../core/units.ts";
 
-/** The kinds of values that a configuration is made of. A `title` is the name of the kind in the documentation. */
+/**
+ * The kinds of values that a configuration is made of. A `title` is the name of the kind in the documentation. What is
+ * said about a value stands before its `transform`: the JSON Schema describes what is written, and ends there.
+ */
 
 const SIZE = String.raw`^\d+(\.\d+)?\s*([kKmMgG][iI]?)?[bB]$`;
 const DURATION = String.raw`^\d+(\.\d+)?\s*(ms|s|m|h|d)$`;
@@ -9,24 +12,24 @@ const ADDRESS = String.raw`^(off|.+:\d+)$`;
 const INTEGER = String.raw`^\d+$`;
 
 /** `"32MiB"` → bytes. */
-export function size(minBytes: number, maxBytes: number) {
+export function size(minBytes: number, maxBytes: number, about: object) {
   return v.pipe(
     v.string("a size is a number with a unit, such as 512KiB or 32MiB"),
-    v.transform(parseSizeBytes),
-    v.number("no size: write a number and a unit, such as 512KiB or 32MiB"),
+    v.metadata({ title: "size", pattern: SIZE, ...about }),
+    v.check((value) => parseSizeBytes(value) !== undefined, "a size is a number with a unit, such as 512KiB or 32MiB"),
+    v.transform((value) => parseSizeBytes(value) ?? 0),
     v.minValue(minBytes, `too small: at least ${formatSize(minBytes)}`),
     v.maxValue(maxBytes, `too large: at most ${formatSize(maxBytes)}`),
-    v.metadata({ title: "size", pattern: SIZE }),
   );
 }
 
 /** `"8s"` → milliseconds. */
-export function duration() {
+export function duration(about: object) {
   return v.pipe(
     v.string("a duration is a number with a unit, such as 500ms or 8s"),
-    v.transform(parseDurationMs),
-    v.number("no duration: write a number and a unit, such as 500ms or 8s"),
-    v.metadata({ title: "duration", pattern: DURATION }),
+    v.metadata({ title: "duration", pattern: DURATION, ...about }),
+    v.check((value) => parseDurationMs(value) !== undefined, "a duration is a number with a unit, such as 500ms or 8s"),
+    v.transform((value) => parseDurationMs(value) ?? 0),
   );
 }
 
@@ -34,7 +37,10 @@ export function duration() {
 export function integer(min: number, max: number) {
   return v.pipe(
     v.union(
-      [v.number(), v.pipe(v.string(), v.regex(new RegExp(INTEGER)), v.transform(Number))],
+      [
+        v.number(),
+        v.pipe(v.string(), v.metadata({ pattern: INTEGER }), v.regex(new RegExp(INTEGER)), v.transform(Number)),
+      ],
       "expected a whole number",
     ),
     v.integer("expected a whole number"),
@@ -52,7 +58,7 @@ export function flag() {
         v.boolean(),
         v.pipe(
           v.picklist(["true", "false"]),
-          v.transform((text) => text === "true"),
+          v.transform((word) => word === "true"),
         ),
       ],
       "expected true or false",
@@ -77,13 +83,13 @@ export function oneOf<const Words extends readonly string[]>(words: Words) {
 }
 
 /** `HOST:PORT`, `off` or `false` → host and port, or undefined. */
-export function address() {
+export function address(description: string) {
   const message = "expected HOST:PORT, such as 127.0.0.1:9600, or off";
   return v.pipe(
-    v.union([v.literal(false), v.string()], message),
+    v.union([v.literal(false), v.pipe(v.string(), v.metadata({ pattern: ADDRESS }))], message),
+    v.metadata({ title: "address", description }),
     v.check((value) => value === false || value === "off" || parseAddress(value) !== undefined, message),
     v.transform((value) => (value === false || value === "off" ? undefined : parseAddress(value))),
-    v.metadata({ title: "address", pattern: ADDRESS }),
   );
 }
 
@@ -104,7 +110,7 @@ export function listener(listen: string, description: string) {
         v.transform(() => ({ listen: undefined })),
       ),
       v.strictObject({
-        listen: v.optional(v.pipe(address(), v.description(description)), listen),
+        listen: v.optional(address(description), listen),
       }),
     ],
     'expected off, or { listen: "HOST:PORT" }',

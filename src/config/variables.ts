@@ -48,7 +48,7 @@ export function replaceVariables(top: unknown, env: Environment): Replaced {
       parts.push(literalSecret(text.slice(end, match.index)));
       end = match.index + match[0].length;
       try {
-        parts.push(match[0] === "$$" ? literalSecret("$") : resolve(match[1]!, match[2] !== undefined, env));
+        parts.push(match[0] === "$$" ? literalSecret("$") : resolve(match[1], match[2] !== undefined, env));
       } catch (error) {
         problems.push(problemOf(error, path));
       }
