@@ -108,6 +108,7 @@ export interface BoundaryEntry {
   readonly from: number;
   readonly to: number;
   readonly kept?: number;
+  readonly unterminated?: boolean;
 }
 
 export interface SaltEntry {

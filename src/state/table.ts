@@ -1,4 +1,4 @@
-import type { Boundary, CursorRecord, FileRecord } from "../core/state.ts";
+import type { Boundary, CursorRecord, FileRecord, Terms } from "../core/state.ts";
 import type { BoundaryEntry, CommitEntry, Entry, FileEntry } from "./entries.ts";
 
 /** Most cursors never have a salt, and an empty Map takes 240 bytes; so they share this one until they need their own. */
@@ -133,8 +133,8 @@ export class Table {
   #bound(entry: BoundaryEntry): void {
     const cursor = this.cursor(entry.file, entry.sink);
     if (cursor === undefined || entry.to < cursor.committed) return;
-    const { from, to, kept } = entry;
-    const boundary: Boundary = kept === undefined ? { from, to } : { from, to, kept };
+    const { t: _t, file: _file, sink: _sink, ...boundary } = entry;
+    const { from } = boundary;
     const others = cursor.boundaries.filter((other) => other.from !== from);
     const at = others.findIndex((other) => other.from > from);
     cursor.boundaries = others.toSpliced(at < 0 ? others.length : at, 0, boundary);
@@ -199,7 +199,7 @@ export function* entriesOf(file: FileRecord): Generator<Entry> {
 function* entriesOfCursor(file: number, cursor: CursorRecord): Generator<Entry> {
   const { sink, start, committed, sent } = cursor;
   yield { t: "cursor", file, sink, start };
-  if (committed > start) yield commitEntry(file, cursor, committed, cursor.tail, cursor.lastTime, cursor);
+  if (committed > start) yield commitEntry(file, sink, committed, cursor.tail, cursor.lastTime, cursor);
   if (sent > start) yield { t: "sent", file, sink, to: sent };
   for (const boundary of cursor.boundaries) yield { t: "boundary", file, sink, ...boundary };
   for (const [from, salt] of cursor.salts) yield { t: "salt", file, sink, from, salt };
@@ -208,16 +208,16 @@ function* entriesOfCursor(file: number, cursor: CursorRecord): Generator<Entry> 
 /** A commit with the totals of `terms`; what is 0 or empty is left out. */
 export function commitEntry(
   file: number,
-  cursor: CursorRecord,
+  sink: string,
   to: number,
   tail: Buffer,
   time: string,
-  terms: { delivered: number; filtered: number; deadLettered: number; cut: number; lost: number },
+  terms: Terms,
 ): CommitEntry {
   return {
     t: "commit",
     file,
-    sink: cursor.sink,
+    sink,
     to,
     tail: tail.toString("base64"),
     ...(time !== "" && { time }),
