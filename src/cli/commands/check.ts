@@ -1,0 +1,17 @@
+import process from "node:process";
+import { loadConfig } from "../../config/load.ts";
+import { printConfig, printPlan } from "../../config/print.ts";
+import type { Environment } from "../../config/variables.ts";
+import { ExitCode } from "../../core/errors.ts";
+import type { Arguments } from "../arguments.ts";
+import { estimates } from "../estimates.ts";
+import { overlapWarnings } from "../overlaps.ts";
+import { warn } from "../report.ts";
+
+/** Validates, and prints the effective configuration with the memory plan. Throws what is wrong. */
+export async function check({ flags }: Arguments, env: Environment): Promise<ExitCode> {
+  const { config, plan, warnings } = loadConfig({ flags, env, estimates: await estimates(env), needsInputs: true });
+  for (const warning of [...warnings, ...overlapWarnings(config.inputs)]) warn(warning);
+  process.stdout.write(printConfig(config) + printPlan(plan));
+  return ExitCode.ok;
+}

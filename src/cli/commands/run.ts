@@ -1,0 +1,46 @@
+import { loadConfig } from "../../config/load.ts";
+import type { ExitCode } from "../../core/errors.ts";
+import { formatSize } from "../../core/units.ts";
+import type { Environment } from "../../config/variables.ts";
+import { createLog } from "../../telemetry/log.ts";
+import type { Arguments } from "../arguments.ts";
+import { estimates } from "../estimates.ts";
+import { exitCodeOf, logFatal } from "../report.ts";
+import { secretValues } from "../secrets.ts";
+
+/** Follows and ships. What is wrong before the log is set up is thrown; after that it is in the log. */
+export async function run({ flags, once }: Arguments, env: Environment): Promise<ExitCode> {
+  const { config, plan, warnings, file } = loadConfig({
+    flags,
+    env,
+    estimates: await estimates(env),
+    needsInputs: true,
+  });
+  const log = createLog({ level: config.logLevel, secrets: () => secretValues(config) });
+  for (const warning of warnings) log.warn("config_warning", warning);
+  log.info("memory_plan", `buffers take ${formatSize(plan.plannedBytes)} of ${formatSize(plan.limitBytes)}`, {
+    config_file: file ?? null,
+    limit_bytes: plan.limitBytes,
+    planned_bytes: plan.plannedBytes,
+    pools: Object.fromEntries(plan.lines.map((line) => [line.name, line.bytes])),
+  });
+  try {
+    const { runAgent } = await import("../../agent.ts");
+    return await runAgent({
+      config,
+      plan,
+      once,
+      log,
+      serviceName: present(env["OTEL_SERVICE_NAME"]),
+      podUid: present(env["POD_UID"]),
+    });
+  } catch (error) {
+    logFatal(error, log, config.logLevel === "debug");
+    log.close();
+    return exitCodeOf(error);
+  }
+}
+
+function present(text: string | undefined): string | undefined {
+  return text === undefined || text.trim() === "" ? undefined : text.trim();
+}

@@ -1,0 +1,10 @@
+import type { Config } from "../core/config.ts";
+
+/** Every secret of the configuration as it is now, for those who must never show one. */
+export function secretValues(config: Config): string[] {
+  return config.sinks.flatMap((sink) =>
+    sink.type === "elasticsearch"
+      ? [sink.auth.apiKey, sink.auth.password, sink.auth.bearer].flatMap((secret) => secret?.read() ?? [])
+      : [],
+  );
+}
