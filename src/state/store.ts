@@ -6,13 +6,14 @@ import { JOURNAL_MAX_BYTES, SNAPSHOT_RETRY_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
 import type { Boundary, Commit, CursorRecord, FileRecord, Found, StateStore } from "../core/state.ts";
 import { OLD_JOURNAL } from "./directory.ts";
-import type { CommitEntry, Entry } from "./entries.ts";
+import type { Entry } from "./entries.ts";
 import type { Journal } from "./journal.ts";
 import type { Lock } from "./lock.ts";
 import { writeSnapshot } from "./snapshot.ts";
 import type { Handler } from "./socket.ts";
-import { commitEntry, entriesOf } from "./table.ts";
+import { entriesOf } from "./table.ts";
 import type { Table } from "./table.ts";
+import { commitEntries } from "./totals.ts";
 
 /** What `openState` has put together. */
 export interface StoreParts {
@@ -89,14 +90,10 @@ export class Store implements StateStore {
   }
 
   markSent(marks: readonly { file: FileRecord; cursor: CursorRecord; to: number }[]): void {
-    const entries: Entry[] = [];
-    const revived: FileRecord[] = [];
-    for (const { file, cursor, to } of marks) {
-      if (to <= cursor.sent) continue;
-      this.#revive(file, entries, revived);
-      entries.push({ t: "sent", file: file.uid, sink: cursor.sink, to });
-    }
-    if (entries.length > 0) this.#write(entries, false, revived);
+    const rising = marks.filter(({ cursor, to }) => to > cursor.sent);
+    if (rising.length === 0) return;
+    const entries = rising.map(({ file, cursor, to }): Entry => ({ t: "sent", file: file.uid, sink: cursor.sink, to }));
+    this.#write(entries, false, this.#dropped(rising));
   }
 
   addBoundary(file: FileRecord, cursor: CursorRecord, boundary: Boundary): void {
@@ -108,39 +105,7 @@ export class Store implements StateStore {
   }
 
   commit(commits: readonly Commit[]): void {
-    if (commits.length === 0) return;
-    const entries: Entry[] = [];
-    const revived: FileRecord[] = [];
-    /** Two stretches of one file in one call become one entry, since entries carry totals. */
-    const indexOf = new Map<CursorRecord, number>();
-    for (const commit of commits) {
-      const { file, cursor, committed, tail, lastTime, terms } = commit;
-      const index = indexOf.get(cursor);
-      const before = index === undefined ? undefined : (entries[index] as CommitEntry);
-      const from = before?.to ?? cursor.committed;
-      const { delivered, filtered, deadLettered, cut, lost } = terms;
-      if (committed < from || delivered + filtered + deadLettered + cut + lost !== committed - from) {
-        throw new PannierError(
-          "state_commit_inconsistent",
-          `a commit of ${file.path} from ${from} to ${committed} has terms of another sum: ${JSON.stringify(terms)}`,
-          {
-            hint: "this is a defect of pannier; nothing was committed. Please report it with this message",
-          },
-        );
-      }
-      const entry = commitEntry(file.uid, cursor, committed, tail, lastTime, {
-        delivered: (before === undefined ? cursor.delivered : (before.delivered ?? 0)) + delivered,
-        filtered: (before === undefined ? cursor.filtered : (before.filtered ?? 0)) + filtered,
-        deadLettered: (before === undefined ? cursor.deadLettered : (before.deadLettered ?? 0)) + deadLettered,
-        cut: (before === undefined ? cursor.cut : (before.cut ?? 0)) + cut,
-        lost: (before === undefined ? cursor.lost : (before.lost ?? 0)) + lost,
-      });
-      if (index === undefined) {
-        this.#revive(file, entries, revived);
-        indexOf.set(cursor, entries.push(entry) - 1);
-      } else entries[index] = entry;
-    }
-    this.#write(entries, false, revived);
+    if (commits.length > 0) this.#write(commitEntries(commits), false, this.#dropped(commits));
   }
 
   /** Who answers what `askRunning` of another process asks. */
@@ -171,31 +136,26 @@ export class Store implements StateStore {
   }
 
   #change(file: FileRecord, entry: Entry, durable = false): void {
-    const entries: Entry[] = [];
-    const revived: FileRecord[] = [];
-    this.#revive(file, entries, revived);
-    entries.push(entry);
-    this.#write(entries, durable, revived);
+    this.#write([entry], durable, this.#dropped([{ file }]));
+  }
+
+  /** The files among these that are not in the table. */
+  #dropped(changes: readonly { readonly file: FileRecord }[]): readonly FileRecord[] {
+    return changes.map(({ file }) => file).filter((file) => this.#table.files.get(file.uid) !== file);
   }
 
   /**
-   * A file that was gone for long has left the table with a snapshot. Whoever still holds its record (an unlinked file whose
-   * bytes wait for a sink that is down since yesterday) brings it back by changing it.
+   * `dropped` are files that had been gone for long and left the table with a snapshot. Whoever still holds such a record (an
+   * unlinked file whose bytes wait for a sink that is down since yesterday) brings it back by changing it.
    */
-  #revive(file: FileRecord, entries: Entry[], revived: FileRecord[]): void {
-    if (this.#table.files.get(file.uid) === file) return;
-    entries.push(...entriesOf(file));
-    revived.push(file);
-  }
-
-  #write(entries: readonly Entry[], durable: boolean, revived: readonly FileRecord[] = []): void {
+  #write(entries: readonly Entry[], durable: boolean, dropped: readonly FileRecord[] = []): void {
     const { journal, directory } = this.#parts;
     if (this.#closed)
       throw new PannierError("state_closed", "the state was changed after its stop", {
         hint: "this is a defect of pannier",
       });
     try {
-      journal.append(entries, durable);
+      journal.append([...dropped.flatMap((file) => [...entriesOf(file)]), ...entries], durable);
     } catch (error) {
       this.#snapshotSoon();
       throw new PannierError(
@@ -208,7 +168,7 @@ export class Store implements StateStore {
         },
       );
     }
-    for (const file of revived) this.#table.adopt(file);
+    for (const file of dropped) this.#table.adopt(file);
     for (const entry of entries) this.#table.apply(entry);
     if (journal.sizeBytes >= this.#journalMaxBytes || journal.failing) this.#snapshotSoon();
   }
@@ -220,6 +180,7 @@ export class Store implements StateStore {
 
   /** Folds the journal into a new snapshot. It never rejects: trouble is reported, and the journal still has everything. */
   snapshot(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
     this.#snapshotting ??= this.#snapshot().finally(() => {
       this.#snapshotting = undefined;
     });

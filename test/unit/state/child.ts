@@ -21,6 +21,13 @@ function fill(path: string): void {
   }
 }
 
+function bytesInUse(): number {
+  globalThis.gc!();
+  globalThis.gc!();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
 const tasks: Record<string, () => Promise<void>> = {
   /** Opens, says so, and stays until it is killed. */
   async hold() {
@@ -126,24 +133,18 @@ const tasks: Record<string, () => Promise<void>> = {
 
   /** Opens and says how many bytes a file takes in memory. */
   async memory() {
-    const bytesNow = (): number => {
-      globalThis.gc!();
-      globalThis.gc!();
-      const { heapUsed, external } = process.memoryUsage();
-      return heapUsed + external;
-    };
-    const before = bytesNow();
+    const before = bytesInUse();
     const startMs = performance.now();
     const state = await open(directory);
     const openMs = performance.now() - startMs;
-    const bytes = Math.round((bytesNow() - before) / state.files.size);
+    const bytes = Math.round((bytesInUse() - before) / state.files.size);
     say(`${bytes} bytes for each of ${state.files.size} files, opened in ${Math.round(openMs)} ms`);
     await state.stop();
   },
 };
 
 try {
-  await tasks[task]!();
+  await tasks[task]();
 } catch (error) {
   if (!(error instanceof PannierError)) throw error;
   say(`${error.code} ${error.exitCode}`);

@@ -28,7 +28,7 @@ function onTmpfs(at: string, options: string): string[] {
 /** Mounts need root or user namespaces; where there are neither, the test says so instead of passing. */
 function needMounts(context: TestContext, directory: string): void {
   const [command, ...args] = [...onTmpfs(directory, "size=64k"), "true"];
-  const { status, stderr, error } = spawnSync(command!, args, { encoding: "utf8" });
+  const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
   if (status === 0) return;
   const reason = `a tmpfs cannot be mounted here: ${error?.message ?? stderr}`;
   if (process.env["PANNIER_REQUIRE_ALL"] === "1") throw new Error(reason);
@@ -47,7 +47,7 @@ test("a missing directory is made, for its owner alone, and so are the files in 
     const state = await open(directory);
     expect(statSync(directory).mode & 0o777).toBe(0o700);
     for (const name of readdirSync(directory)) expect(statSync(join(directory, name)).mode & 0o777, name).toBe(0o600);
-    expect(readdirSync(directory).sort()).toEqual(["journal", "lock.1", "snapshot"]);
+    expect(readdirSync(directory).toSorted()).toEqual(["journal", "lock.1", "snapshot"]);
     await state.stop();
   }));
 

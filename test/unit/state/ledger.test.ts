@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { ledgerOf } from "../../../src/state/ledger.ts";
 import { addFile, inDirectory, open } from "./tools.ts";

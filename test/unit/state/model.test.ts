@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { CursorRecord, FileRecord } from "../../../src/core/state.ts";
 import { dump, inDirectory, open } from "./tools.ts";
@@ -46,12 +46,12 @@ type Action =
   | { do: "snapshot" };
 
 const index = fc.nat(7);
-const path = fc.constantFrom("/logs/a.log", "/logs/ü \n\t.log", "/logs/\ud800", `/logs/${"long/".repeat(300)}`);
+const paths = fc.constantFrom("/logs/a.log", "/logs/ü \n\t.log", "/logs/\ud800", `/logs/${"long/".repeat(300)}`);
 const actions: fc.Arbitrary<Action[]> = fc.array(
   fc.oneof(
-    { weight: 3, arbitrary: fc.record({ do: fc.constant("add" as const), path, generation: fc.nat(2) }) },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant("add" as const), path: paths, generation: fc.nat(2) }) },
     fc.record({ do: fc.constant("name" as const), file: index }),
-    fc.record({ do: fc.constant("move" as const), file: index, path }),
+    fc.record({ do: fc.constant("move" as const), file: index, path: paths }),
     fc.record({ do: fc.constant("gone" as const), file: index, at: fc.constantFrom(0, Date.now()) }),
     {
       weight: 3,
@@ -168,15 +168,16 @@ function actOnCursor(
     const to = from + action.length;
     const boundary = action.kept === undefined ? { from, to } : { from, to, kept: action.kept };
     state.addBoundary(file, cursor, boundary);
-    model.boundaries = [...model.boundaries.filter((other) => other.from !== from), boundary].sort(
+    model.boundaries = [...model.boundaries.filter((other) => other.from !== from), boundary].toSorted(
       (a, b) => a.from - b.from,
     );
   } else if (action.do === "salt") {
     const from = model.committed + action.ahead;
     state.addSalt(file, cursor, from, action.salt);
-    model.salts = [...model.salts.filter((other) => other[0] !== from), [from, action.salt] as [number, number]].sort(
-      (a, b) => a[0] - b[0],
-    );
+    model.salts = [
+      ...model.salts.filter((other) => other[0] !== from),
+      [from, action.salt] as [number, number],
+    ].toSorted((a, b) => a[0] - b[0]);
   } else {
     const [delivered, filtered, deadLettered, cut, lost] = action.terms as [number, number, number, number, number];
     const committed = model.committed + delivered + filtered + deadLettered + cut + lost;
@@ -199,7 +200,7 @@ function actOnCursor(
 function plain(model: ModelFile[]): unknown {
   return structuredClone(model).map((file) => ({
     ...file,
-    cursors: file.cursors.sort((a, b) => (a.sink < b.sink ? -1 : 1)),
+    cursors: file.cursors.toSorted((a, b) => (a.sink < b.sink ? -1 : 1)),
   }));
 }
 
@@ -288,7 +289,7 @@ test("a flipped bit costs the entries of its line and no other", async () => {
           const at = Math.floor(bytes.length * where);
           const [from, to] = linesAround(bytes, at);
           writeFileSync(join(without, name), Buffer.concat([bytes.subarray(0, from), bytes.subarray(to)]));
-          bytes[at]! ^= 1 << bit;
+          bytes[at] ^= 1 << bit;
           writeFileSync(join(damaged, name), bytes);
 
           const [state, expected] = [await open(damaged), await open(without)];

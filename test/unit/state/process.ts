@@ -16,8 +16,8 @@ export class Child {
 
   constructor(task: string, directory: string, wrap: readonly string[] = [], nodeFlags: readonly string[] = []) {
     const [command, ...args] = [...wrap, process.execPath, ...nodeFlags, CHILD, task, directory];
-    this.process = spawn(command!, args, { stdio: ["ignore", "pipe", "inherit"] });
-    this.#closed = once(this.process, "close").then(() => {
+    this.process = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+    this.#closed = once(this.process, "close").finally(() => {
       this.#ended = true;
       this.#wake();
     });

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { expect, test } from "vitest";
@@ -61,7 +61,7 @@ test("several stretches of one file in one commit add up", () =>
     await state.stop();
   }));
 
-test("invariant 1: a commit whose terms do not sum up, or that goes back, is refused and changes nothing", () =>
+test("a commit whose terms do not sum up, or that goes back, is refused and changes nothing (invariant 1)", () =>
   inDirectory(async (directory) => {
     const state = await open(directory);
     const file = addFile(state, "/logs/a.log");
@@ -170,7 +170,7 @@ test("cursors go with a sink's new name, unless it has some already", () =>
 test("a file that is gone for a day leaves with the snapshot; who still reads it brings it back whole", () =>
   inDirectory(async (directory) => {
     let nowMs = Date.now();
-    const clock = { nowMs: () => nowMs, monotonicMs: systemClock.monotonicMs };
+    const clock = { nowMs: () => nowMs, monotonicMs: () => systemClock.monotonicMs() };
     let state = await open(directory, { clock });
     const [gone, fresh, back] = ["a", "b", "c"].map((name) => addFile(state, name)) as [
       FileRecord,
@@ -217,15 +217,15 @@ test("a snapshot while work goes on loses nothing, wherever a crash comes betwee
       copies.push({ path, expected: dump(state.files) });
       return path;
     };
-    let done = false;
-    const snapshot = state.snapshot().then(() => (done = true));
+    const progress = { done: false };
+    const snapshot = state.snapshot().finally(() => (progress.done = true));
     const rotated = crash();
     expect(existsSync(join(rotated, "journal.old"))).toBe(true);
     let during = 0;
-    while (!done) {
+    while (!progress.done) {
       for (const file of files.slice(0, 300)) commit(state, file, 1);
-      const cursor = files[during]!.cursors.get("es")!;
-      state.addBoundary(files[during]!, cursor, { from: cursor.committed, to: cursor.committed + 9 });
+      const cursor = files[during].cursors.get("es")!;
+      state.addBoundary(files[during], cursor, { from: cursor.committed, to: cursor.committed + 9 });
       addFile(state, `/logs/new-${during}.log`);
       during += 1;
       if (during < 8) crash();
@@ -295,6 +295,37 @@ test("the journal is folded at its size limit, so the directory stays small", ()
     await state.stop();
   }));
 
+test("after a stop, in the middle of a snapshot too, no descriptor is left (invariant 10)", () =>
+  inDirectory(async (directory) => {
+    const state = await open(directory);
+    for (let i = 0; i < 500; i += 1) commit(state, addFile(state, `/logs/${i}.log`), 1);
+    void state.snapshot();
+    expect(descriptorsIn(directory)).not.toEqual([]);
+    await state.stop();
+    expect(descriptorsIn(directory)).toEqual([]);
+
+    const winner = await open(directory);
+    const held = descriptorsIn(directory);
+    await expect(open(directory)).rejects.toMatchObject({ code: "state_locked" });
+    expect(descriptorsIn(directory)).toEqual(held);
+    await winner.stop();
+    writeFileSync(join(directory, "snapshot"), line({ t: "pannier", format: 2, kind: "snapshot", sequence: 1 }));
+    await expect(open(directory)).rejects.toMatchObject({ code: "state_newer_format" });
+    expect(descriptorsIn(directory)).toEqual([]);
+  }));
+
+/** What this process has open in a directory. */
+function descriptorsIn(directory: string): string[] {
+  return readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      return target.startsWith(directory) ? [target] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
 const line = (entry: object): string => {
   const json = JSON.stringify(entry);
   return `${crc32(json).toString(16).padStart(8, "0")} ${json}\n`;
@@ -311,7 +342,7 @@ test("entries of a newer pannier are left out with one warning; those around the
     const tie = line({ t: "tie", file: 1, ns: 7 });
     writeFileSync(
       journal,
-      text.replace(/^.*"t":"commit"/m, (commit) => `${tie}${tie}${commit}`),
+      text.replace(/^.*"t":"commit"/m, (found) => `${tie}${tie}${found}`),
     );
     const log = new KeptLog();
     state = await open(directory, { log });

@@ -1,13 +1,20 @@
+import type * as FileSystem from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import { addFile, inDirectory, KeptLog, open, terms } from "./tools.ts";
 
 /** Counts syncs and makes them fail on demand: no file system that is at hand here can be told to. */
-const disk = vi.hoisted(() => ({ broken: false, group: 0, atOnce: 0, now: 0, most: 0 }));
+const disk = vi.hoisted(() => ({
+  broken: false,
+  group: 0,
+  atOnce: 0,
+  now: 0,
+  most: 0,
+  message: "EIO: i/o error, fdatasync",
+}));
 
 vi.mock("node:fs", async (importOriginal) => {
-  const fs = await importOriginal<typeof import("node:fs")>();
-  const failure = (): Error => Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
+  const fs = await importOriginal<typeof FileSystem>();
   return {
     ...fs,
     fdatasync(fd: number, done: (error: Error | null) => void): void {
@@ -16,12 +23,12 @@ vi.mock("node:fs", async (importOriginal) => {
       disk.most = Math.max(disk.most, disk.now);
       fs.fdatasync(fd, (error) => {
         disk.now -= 1;
-        done(disk.broken ? failure() : error);
+        done(disk.broken ? Object.assign(new Error(disk.message), { code: "EIO" }) : error);
       });
     },
     fdatasyncSync(fd: number): void {
       disk.atOnce += 1;
-      if (disk.broken) throw failure();
+      if (disk.broken) throw Object.assign(new Error(disk.message), { code: "EIO" });
       fs.fdatasyncSync(fd);
     },
   };

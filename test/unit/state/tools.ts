@@ -63,11 +63,11 @@ export const terms = (part: Partial<Terms>): Terms => ({
 /** A state as plain data, to compare. */
 export function dump(files: ReadonlyMap<number, FileRecord>): unknown {
   return [...files.values()]
-    .sort((a, b) => a.uid - b.uid)
+    .toSorted((a, b) => a.uid - b.uid)
     .map(({ cursors, ...file }) => ({
       ...file,
       cursors: [...cursors.values()]
-        .sort((a, b) => (a.sink < b.sink ? -1 : 1))
+        .toSorted((a, b) => (a.sink < b.sink ? -1 : 1))
         .map((cursor) => ({
           sink: cursor.sink,
           start: cursor.start,
@@ -81,7 +81,7 @@ export function dump(files: ReadonlyMap<number, FileRecord>): unknown {
           cut: cursor.cut,
           lost: cursor.lost,
           boundaries: cursor.boundaries,
-          salts: [...cursor.salts].sort((a, b) => a[0] - b[0]),
+          salts: [...cursor.salts].toSorted((a, b) => a[0] - b[0]),
         })),
     }));
 }
