@@ -1,0 +1,216 @@
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
+import path from "node:path";
+import type { DeadLettersConfig } from "../core/config.ts";
+import { describe } from "../core/errors.ts";
+import { formatSize } from "../core/units.ts";
+import type { Problem } from "./exchange.ts";
+import { type Letter, formatLetter, linesOf, parseLetter } from "./letter.ts";
+import { Turnstile, pause } from "./wait.ts";
+
+export interface DeadLettersOptions {
+  /** `STATE_DIR/dead-letters`. */
+  readonly directory: string;
+  /** Name of the sink: the file is `SINK.ndjson`. */
+  readonly sink: string;
+  readonly config: DeadLettersConfig;
+  /** How long a full or broken file is left alone before the next try. */
+  readonly retryMs?: number;
+}
+
+/** Where a dropped letter's event was. */
+export interface Dropped {
+  letters: number;
+  /** Bytes of the events in their files. */
+  bytes: number;
+}
+
+/** The file of a sink's dead letters: append and fsync, a size limit, and rewriting for `replay`. One operation at a time. */
+export class DeadLetters {
+  readonly path: string;
+  /** Letters in the file. */
+  count = 0;
+  /** What `drop_oldest` threw away since the start; it counts as lost. */
+  readonly dropped: Dropped = { letters: 0, bytes: 0 };
+  readonly #options: DeadLettersOptions;
+  readonly #turnstile = new Turnstile();
+  #file: FileHandle | undefined;
+  #size = 0;
+  #unsynced = false;
+
+  constructor(options: DeadLettersOptions) {
+    this.#options = options;
+    // A name is free text; what could leave the directory is written as percent codes.
+    this.path = path.join(options.directory, `${encodeURIComponent(options.sink)}.ndjson`);
+  }
+
+  /** Appends a letter; it counts once `sync` has resolved. While there is no room it waits and says so. */
+  async write(letter: Letter, signal: AbortSignal, onTrouble: (problem: Problem) => void): Promise<void> {
+    const line = Buffer.from(formatLetter(letter, this.#options.sink));
+    for (;;) {
+      const problem = await this.#turnstile.pass(() => this.#append(line));
+      if (problem === undefined) return;
+      onTrouble(problem);
+      await pause(this.#options.retryMs ?? 1_000, signal);
+    }
+  }
+
+  async #append(line: Buffer): Promise<Problem | undefined> {
+    try {
+      const file = await this.#open();
+      const { maxBytes, whenFull } = this.#options.config;
+      if (this.#size > 0 && this.#size + line.length > maxBytes) {
+        if (whenFull === "stop") return this.#full();
+        await this.#dropOldest(line.length);
+        return await this.#append(line);
+      }
+      // At a fixed place: what a failed write left behind is overwritten by the next one.
+      await file.write(line, 0, line.length, this.#size);
+      this.#size += line.length;
+      this.count++;
+      this.#unsynced = true;
+      return undefined;
+    } catch (error) {
+      return this.#broken(error);
+    }
+  }
+
+  #full(): Problem {
+    const { sink, config } = this.#options;
+    return {
+      code: "dead_letters_full",
+      message:
+        `the dead letters of ${sink} have reached ${formatSize(config.maxBytes)}, so this sink stops; nothing is lost, the lines ` +
+        `wait in their files. Make the server take them and run \`pannier replay\`, raise \`dead_letters.max_bytes\`, or set ` +
+        `\`dead_letters.when_full: drop_oldest\``,
+    };
+  }
+
+  #broken(error: unknown): Problem {
+    return {
+      code: "dead_letters_write_failed",
+      message: `cannot write ${this.path} (${describe(error)}); the record waits, nothing is lost. Is the disk full?`,
+    };
+  }
+
+  /** Makes what was written durable. */
+  async sync(signal: AbortSignal, onTrouble: (problem: Problem) => void): Promise<void> {
+    for (;;) {
+      const problem = await this.#turnstile.pass(async () => {
+        if (!this.#unsynced) return undefined;
+        try {
+          await this.#file?.datasync();
+          this.#unsynced = false;
+          return undefined;
+        } catch (error) {
+          return this.#broken(error);
+        }
+      });
+      if (problem === undefined) return;
+      onTrouble(problem);
+      await pause(this.#options.retryMs ?? 1_000, signal);
+    }
+  }
+
+  /** Counts what an earlier run left. */
+  async load(): Promise<void> {
+    await this.#turnstile.pass(async () => {
+      await this.#open();
+    });
+  }
+
+  async #open(): Promise<FileHandle> {
+    if (this.#file !== undefined) return this.#file;
+    await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+    const file = await open(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    await syncDirectory(this.#options.directory);
+    let size = 0;
+    let count = 0;
+    // A line without its end was cut by a crash before it counted; its record is sent again.
+    for await (const { end } of linesOf(file, 0, (await file.stat()).size)) {
+      size = end;
+      count++;
+    }
+    await file.truncate(size);
+    this.#size = size;
+    this.count = count;
+    this.#file = file;
+    return file;
+  }
+
+  /** Makes room by a quarter of the limit at a time, since the file is written anew. */
+  async #dropOldest(neededBytes: number): Promise<void> {
+    const { maxBytes } = this.#options.config;
+    const goal = Math.max(this.#size + neededBytes - maxBytes, Math.floor(maxBytes / 4));
+    let dropping = true;
+    await this.#rewrite((text, end) => {
+      if (!dropping) return true;
+      dropping = end < goal;
+      this.dropped.letters++;
+      this.dropped.bytes += parseLetter(text)?.length ?? 0;
+      return false;
+    });
+  }
+
+  /** Every letter in the file at this moment; letters that come meanwhile are not among them. */
+  async *letters(): AsyncGenerator<Letter> {
+    const file = await this.#turnstile.pass(() => this.#open());
+    for await (const { text } of linesOf(file, 0, this.#size)) {
+      const letter = parseLetter(text);
+      if (letter !== undefined) yield letter;
+    }
+  }
+
+  /** Takes letters out of the file: it is written anew beside itself and takes its place at once. */
+  async remove(ids: ReadonlySet<string>): Promise<void> {
+    if (ids.size === 0) return;
+    await this.#turnstile.pass(async () => {
+      await this.#open();
+      await this.#rewrite((text) => !ids.has(parseLetter(text)?.id ?? ""));
+    });
+  }
+
+  async #rewrite(keeps: (text: string, end: number) => boolean): Promise<void> {
+    const old = await this.#open();
+    const temporary = `${this.path}.tmp`;
+    const file = await open(temporary, constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC, 0o600);
+    let size = 0;
+    let count = 0;
+    try {
+      for await (const { text, end } of linesOf(old, 0, this.#size)) {
+        if (!keeps(text, end)) continue;
+        const line = Buffer.from(`${text}\n`);
+        await file.write(line, 0, line.length, size);
+        size += line.length;
+        count++;
+      }
+      await file.sync();
+      await rename(temporary, this.path);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    await syncDirectory(this.#options.directory);
+    await old.close();
+    this.#file = file;
+    this.#size = size;
+    this.count = count;
+    this.#unsynced = false;
+  }
+
+  async close(): Promise<void> {
+    await this.#turnstile.pass(async () => {
+      await this.#file?.close();
+      this.#file = undefined;
+    });
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,160 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Clock } from "../../core/clock.ts";
+import type { ElasticsearchConfig } from "../../core/config.ts";
+import { ERROR_BODY_MAX_BYTES } from "../../core/limits.ts";
+import { type Compressor, DeliveryAborted } from "../../core/sink.ts";
+import type { Conflict, Destination, LookUp } from "../destination.ts";
+import { type Exchange, type Problem, type Reply, Verdict } from "../exchange.ts";
+import { type AnswerItem, AnswerScanner } from "./answer.ts";
+import type { Carrier, Transfer } from "./carrier.ts";
+import { lookUpConflicts } from "./conflicts.ts";
+import { ErrorBody } from "./error-body.ts";
+import { describeError, describeFailure, describeStranger } from "./problem.ts";
+import type { Template } from "./template.ts";
+import { destinationName } from "./template-body.ts";
+import { FAILURE_STORE, namesDestination, verdictOf } from "./verdict.ts";
+
+/** What is asked of each item. The index is asked for only where there is an error: it is most of a usual answer. */
+const FILTER = [
+  "errors",
+  "items.*.status",
+  "items.*.failure_store",
+  "items.*.error.type",
+  "items.*.error.reason",
+  "items.*.error.index",
+].join(",");
+
+const NEWLINE = 0x0a;
+
+/** `_bulk` of one data stream or index. */
+export class BulkDestination implements Destination {
+  readonly #carrier: Carrier;
+  readonly #template: Template;
+  readonly #clock: Clock;
+  readonly #path: string;
+  readonly #plainIndex: string | undefined;
+  /** One per lane; a lane without sends as it is, as does a batch that does not get smaller. */
+  readonly #compressors: readonly Compressor[];
+  readonly #scanners: AnswerScanner[] = [];
+
+  constructor(options: {
+    config: ElasticsearchConfig;
+    carrier: Carrier;
+    template: Template;
+    clock: Clock;
+    compressors: readonly Compressor[];
+  }) {
+    this.#carrier = options.carrier;
+    this.#template = options.template;
+    this.#clock = options.clock;
+    this.#compressors = options.compressors;
+    this.#plainIndex = options.config.index;
+    this.#path = `/${encodeURIComponent(destinationName(options.config))}/_bulk?filter_path=${FILTER}`;
+  }
+
+  async send(lane: number, exchange: Exchange, signal: AbortSignal): Promise<Reply> {
+    const notYet = await this.#template.prepare(signal);
+    if (notYet !== undefined) return this.#unlessAborted(signal, retry(notYet, false));
+    const { buffer, from, to } = exchange;
+    const packed = await this.#compressors[lane]?.compress(buffer, from, to);
+    const scanner = (this.#scanners[lane] ??= new AnswerScanner());
+    scanner.begin((item, position) => take(exchange, item, position));
+    const errorBody = new ErrorBody(ERROR_BODY_MAX_BYTES);
+    const transfer = await this.#carrier.send(
+      {
+        method: "POST",
+        path: this.#path,
+        headers: {
+          "content-type": "application/x-ndjson",
+          ...(packed === undefined ? {} : { "content-encoding": "gzip" }),
+        },
+        body: packed ?? buffer.subarray(from, to),
+      },
+      (status) => (status === 200 ? (chunk) => scanner.write(chunk) : (chunk) => errorBody.write(chunk)),
+      signal,
+    );
+    const reply = this.#read(transfer, scanner, errorBody, exchange);
+    if (reply.kind !== "answered") exchange.clearAnswer();
+    return this.#unlessAborted(signal, reply);
+  }
+
+  #unlessAborted(signal: AbortSignal, reply: Reply): Reply {
+    if (signal.aborted && reply.kind !== "answered") throw new DeliveryAborted("stopped during a request");
+    return reply;
+  }
+
+  /** Unknown is every outcome but a complete answer and a refusal of the whole request. */
+  #read(transfer: Transfer, scanner: AnswerScanner, errorBody: ErrorBody, exchange: Exchange): Reply {
+    const { origin } = transfer;
+    if (transfer.kind === "failed")
+      return retry(describeFailure(transfer.code, transfer.message, origin), transfer.connected);
+    const { status, headers } = transfer;
+    if (status === 200) {
+      if (!scanner.complete || scanner.count !== exchange.count) return retry(describeStranger(status, origin), true);
+      if (hasDelivery(exchange)) this.#template.shipped();
+      return { kind: "answered" };
+    }
+    const { type, reason } = errorBody.error();
+    const problem = describeError(status, type ?? "", this.#carrier.credentials.redact(reason), origin);
+    if (status === 413)
+      return halve("size", status, "content_too_large", "the record alone is more than the server takes (413)");
+    if (status === 400 && !namesDestination(type)) return halve("content", status, type ?? "", reason);
+    const retryAfterMs = this.#retryAfterMs(headers);
+    if (status === 429) return { kind: "busy", problem, retryAfterMs };
+    const refused = status === 400 || status === 401 || status === 403;
+    if (!refused && status < 400) return retry(describeStranger(status, origin), true);
+    return { kind: "retry", problem, mayHaveArrived: !refused, retryAfterMs };
+  }
+
+  /** `Retry-After`: seconds or a date. */
+  #retryAfterMs(headers: IncomingHttpHeaders): number | undefined {
+    const value = headers["retry-after"];
+    if (value === undefined) return undefined;
+    const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - this.#clock.nowMs();
+    return Number.isFinite(ms) && ms > 0 ? ms : undefined;
+  }
+
+  lookUp(conflicts: readonly Conflict[], signal: AbortSignal): Promise<LookUp> {
+    return lookUpConflicts(this.#carrier, this.#plainIndex, conflicts, signal);
+  }
+
+  explain(exchange: Exchange, position: number): Problem {
+    const reason = this.#carrier.credentials.redact(exchange.reasons.get(position) ?? "");
+    const type = exchange.types.get(position) ?? "";
+    return describeError(exchange.statuses[position], type, reason, this.#carrier.nodes.all[0].origin);
+  }
+
+  documentOf(wire: Buffer): Buffer {
+    return wire.subarray(wire.indexOf(NEWLINE) + 1, wire.length - 1);
+  }
+}
+
+/** Notes what one item says. More items than records are counted by the scanner, and make the answer a stranger's. */
+function take(exchange: Exchange, item: AnswerItem, position: number): void {
+  if (position >= exchange.count) return;
+  const verdict = verdictOf(item);
+  exchange.verdicts[position] = verdict;
+  exchange.statuses[position] = item.status;
+  if (verdict === Verdict.delivered) return;
+  if (item.inFailureStore) {
+    exchange.types.set(position, FAILURE_STORE);
+    exchange.setReason(position, "the server put it into the failure store of the data stream, which says why");
+    return;
+  }
+  if (item.type !== "") exchange.types.set(position, item.type);
+  if (verdict === Verdict.conflict) {
+    if (item.index !== "") exchange.places.set(position, item.index);
+  } else if (exchange.hasRoomForReason()) exchange.setReason(position, item.reason());
+}
+
+function hasDelivery(exchange: Exchange): boolean {
+  return exchange.verdicts.subarray(0, exchange.count).includes(Verdict.delivered);
+}
+
+function retry(problem: Problem, mayHaveArrived: boolean): Reply {
+  return { kind: "retry", problem, mayHaveArrived };
+}
+
+function halve(because: "size" | "content", status: number, code: string, message: string): Reply {
+  return { kind: "halve", because, status, problem: { code, message } };
+}

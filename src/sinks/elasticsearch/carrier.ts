@@ -1,0 +1,191 @@
+import { readFileSync } from "node:fs";
+import http, { type IncomingHttpHeaders } from "node:http";
+import https from "node:https";
+import type { Clock } from "../../core/clock.ts";
+import type { ElasticsearchConfig, TlsConfig } from "../../core/config.ts";
+import { describe, systemCode } from "../../core/errors.ts";
+import { ANSWER_MAX_MS, ANSWER_SILENCE_MAX_MS, CONNECT_TIMEOUT_MS } from "../../core/limits.ts";
+import { Credentials } from "./credentials.ts";
+import { type Node, NodeRing } from "./nodes.ts";
+
+/** Patience of the carrier; tests pass less. */
+export interface CarrierTimes {
+  readonly connectMs: number;
+  readonly silenceMs: number;
+  readonly answerMs: number;
+}
+
+export const carrierTimes: CarrierTimes = {
+  connectMs: CONNECT_TIMEOUT_MS,
+  silenceMs: ANSWER_SILENCE_MAX_MS,
+  answerMs: ANSWER_MAX_MS,
+};
+
+export interface Request {
+  readonly method: string;
+  /** Path and query below the node's own path. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+}
+
+/** What became of a request. In `failed`, `connected` says whether any byte of it may have gone out. */
+export type Transfer =
+  | { readonly kind: "answer"; readonly origin: string; readonly status: number; readonly headers: IncomingHttpHeaders }
+  | {
+      readonly kind: "failed";
+      readonly origin: string;
+      readonly connected: boolean;
+      readonly code: string;
+      readonly message: string;
+    };
+
+/** Takes the pieces of a body. */
+export type BodyReader = (chunk: Buffer) => void;
+
+/**
+ * Carries requests over plain `node:http(s)` with kept connections. The official client was measured beside it (decision
+ * 0003) and is used by `probe` alone.
+ */
+export class Carrier {
+  readonly credentials: Credentials;
+  readonly nodes: NodeRing;
+  readonly #tls: TlsConfig;
+  readonly #times: CarrierTimes;
+  readonly #sockets: number;
+  readonly #http: http.Agent;
+  #https: https.Agent | undefined;
+
+  constructor(config: ElasticsearchConfig, clock: Clock, times: CarrierTimes = carrierTimes) {
+    this.credentials = new Credentials(config.auth, config.urls);
+    this.nodes = new NodeRing(config.urls, clock);
+    this.#tls = config.tls;
+    this.#times = times;
+    // One for the repair desk, one for templates and look-ups.
+    this.#sockets = config.batch.inFlight + 2;
+    this.#http = new http.Agent({ keepAlive: true, maxSockets: this.#sockets, scheduling: "lifo" });
+  }
+
+  /** Sends a request to the next node. `onHead` is asked once for who reads the body. Never rejects. */
+  async send(
+    request: Request,
+    onHead: (status: number, headers: IncomingHttpHeaders) => BodyReader,
+    signal: AbortSignal,
+    node: Node = this.nodes.pick(),
+  ): Promise<Transfer> {
+    let outgoing: http.ClientRequest;
+    try {
+      outgoing = this.#open(node, request);
+    } catch (error) {
+      return this.#failed(node, error, false);
+    }
+    const transfer = await this.#exchange(outgoing, request, onHead, signal, node);
+    if (transfer.kind === "answer" && ![502, 503, 504].includes(transfer.status)) this.nodes.worked(node);
+    else if (!signal.aborted) this.nodes.failed(node);
+    return transfer;
+  }
+
+  #open(node: Node, request: Request): http.ClientRequest {
+    const secure = node.url.protocol === "https:";
+    const authorization = this.credentials.header();
+    const { body } = request;
+    return (secure ? https : http).request({
+      agent: secure ? this.#secureAgent() : this.#http,
+      protocol: node.url.protocol,
+      hostname: node.url.hostname.replace(/^\[|\]$/g, ""),
+      port: node.url.port === "" ? (secure ? 443 : 80) : node.url.port,
+      method: request.method,
+      path: node.url.pathname.replace(/\/$/, "") + request.path,
+      timeout: this.#times.silenceMs,
+      headers: {
+        accept: "application/json",
+        ...(body === undefined ? {} : { "content-length": body.length }),
+        ...(authorization === undefined ? {} : { authorization }),
+        ...request.headers,
+      },
+    });
+  }
+
+  #exchange(
+    outgoing: http.ClientRequest,
+    request: Request,
+    onHead: (status: number, headers: IncomingHttpHeaders) => BodyReader,
+    signal: AbortSignal,
+    node: Node,
+  ): Promise<Transfer> {
+    return new Promise((resolve) => {
+      const times = this.#times;
+      let connected = false;
+      let answered = false;
+      const connecting = setTimeout(() => outgoing.destroy(timedOut("connect", times.connectMs)), times.connectMs);
+      const whole = setTimeout(() => outgoing.destroy(timedOut("answer", times.answerMs)), times.answerMs);
+      const abort = (): void => void outgoing.destroy(new Error("stopped"));
+      const finish = (transfer: Transfer): void => {
+        clearTimeout(connecting);
+        clearTimeout(whole);
+        signal.removeEventListener("abort", abort);
+        resolve(transfer);
+      };
+      const fail = (error: unknown): void => finish(this.#failed(node, error, connected));
+      const isConnected = (): void => {
+        connected = true;
+        clearTimeout(connecting);
+      };
+      outgoing.once("socket", (socket) => {
+        if (!socket.connecting && outgoing.reusedSocket) isConnected();
+        else socket.once(node.url.protocol === "https:" ? "secureConnect" : "connect", isConnected);
+      });
+      outgoing.on("timeout", () => outgoing.destroy(timedOut("silence", times.silenceMs)));
+      // Once there is an answer, it decides: a server that refuses a body closes before it has read it.
+      outgoing.on("error", (error) => answered || fail(error));
+      outgoing.once("response", (response) => {
+        answered = true;
+        const status = response.statusCode ?? 0;
+        const { headers } = response;
+        response.on("data", onHead(status, headers));
+        response.once("error", fail);
+        response.once("end", () => finish({ kind: "answer", origin: node.origin, status, headers }));
+        response.once("close", () => response.complete || fail(new Error("the answer ended early")));
+      });
+      if (signal.aborted) abort();
+      else signal.addEventListener("abort", abort, { once: true });
+      outgoing.end(request.body);
+    });
+  }
+
+  #failed(node: Node, error: unknown, connected: boolean): Transfer {
+    const code = systemCode(error) ?? "no_answer";
+    // Certificates are renewed on disk; the next attempt reads them again.
+    if (!connected) this.#closeSecureAgent();
+    return { kind: "failed", origin: node.origin, connected, code, message: this.credentials.redact(describe(error)) };
+  }
+
+  #secureAgent(): https.Agent {
+    const { ca, cert, key, serverName } = this.#tls;
+    this.#https ??= new https.Agent({
+      keepAlive: true,
+      maxSockets: this.#sockets,
+      scheduling: "lifo",
+      ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
+      ...(cert === undefined ? {} : { cert: readFileSync(cert) }),
+      ...(key === undefined ? {} : { key: readFileSync(key) }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
+    });
+    return this.#https;
+  }
+
+  #closeSecureAgent(): void {
+    this.#https = undefined;
+  }
+
+  /** Closes every connection. */
+  close(): void {
+    this.#http.destroy();
+    this.#https?.destroy();
+  }
+}
+
+function timedOut(what: "connect" | "answer" | "silence", ms: number): Error {
+  const text = { connect: "no connection", answer: "no complete answer", silence: "silence" }[what];
+  return Object.assign(new Error(`${text} for ${Math.round(ms / 1000)} s`), { code: `${what}_timeout` });
+}

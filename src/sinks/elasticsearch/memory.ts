@@ -1,0 +1,26 @@
+import type { ElasticsearchConfig, PlanLine } from "../../core/config.ts";
+import { DEFLATE_STATE_BYTES, REASON_MAX_CHARS, REPAIR_MAX_RECORDS, TLS_CONNECTION_BYTES } from "../../core/limits.ts";
+import { Exchange } from "../exchange.ts";
+import { Load } from "../load.ts";
+import { repairBufferBytes } from "../repair.ts";
+
+/** Memory of one compressor's result: a batch that does not shrink to half goes out as it is. */
+export function compressedBytes(config: ElasticsearchConfig): number {
+  return Math.max(64 * 1024, Math.ceil(config.batch.maxBytes / 2));
+}
+
+/** Every byte that an Elasticsearch sink can hold beside its batches, by name. */
+export function sinkMemory(config: ElasticsearchConfig, maxRecordBytes: number): readonly PlanLine[] {
+  const { inFlight, compression } = config.batch;
+  const lanes = inFlight + 1;
+  const compressors = compression === "gzip" ? inFlight : 0;
+  const secure = config.urls.some((url) => url.startsWith("https:"));
+  return [
+    { name: "deflate state", bytes: compressors * DEFLATE_STATE_BYTES },
+    { name: "compressed batches", bytes: compressors * compressedBytes(config) },
+    { name: "repair buffer", bytes: repairBufferBytes(maxRecordBytes) },
+    { name: "answers", bytes: lanes * (Exchange.PLANNED_BYTES + REASON_MAX_CHARS * 8) },
+    { name: "records in flight", bytes: inFlight * Load.BATCH_BYTES + REPAIR_MAX_RECORDS * Load.BYTES_PER_RECORD },
+    { name: "TLS", bytes: secure ? (lanes + 1) * TLS_CONNECTION_BYTES : 0 },
+  ];
+}

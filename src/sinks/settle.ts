@@ -1,0 +1,162 @@
+import { type Batch, RecordFlag } from "../core/batch.ts";
+import { CONFLICT_LOOKUP_MAX } from "../core/limits.ts";
+import type { PoisonWatch } from "./breakers.ts";
+import type { Desk } from "./desk.ts";
+import type { Conflict } from "./destination.ts";
+import { type Problem, Verdict } from "./exchange.ts";
+import type { Lane, Repair } from "./repair.ts";
+import { Backoff, pause } from "./wait.ts";
+
+/** Why a record is refused. */
+export interface Refusal {
+  readonly status: number;
+  readonly type: string;
+  readonly reason: string;
+}
+
+/** The delivery whose answer is read. */
+export interface Settling {
+  readonly desk: Desk;
+  readonly batch: Batch;
+  readonly poison: PoisonWatch;
+  /** Records that breaker one took for the document's fault: the same error in their second form is final. */
+  readonly convicted: Set<number>;
+  readonly repairs: Repair[];
+  deliver(lane: Lane, position: number): void;
+  reject(lane: Lane, position: number, refusal: Refusal): Promise<void>;
+  /** Sends the collected repairs, to make room for more. */
+  repair(): Promise<void>;
+}
+
+export interface Settled {
+  /** Records that need no further request in this form. */
+  readonly left: number;
+  /** Why some of the others wait. */
+  readonly waiting: Problem | undefined;
+}
+
+/** Reads a complete answer: what each record of the request has come to. `at` is where the request begins in its load. */
+export async function settleAnswer(delivery: Settling, lane: Lane, at: number): Promise<Settled> {
+  const { exchange, load } = lane;
+  const passedBefore = delivery.desk.health.deliveredLines;
+  settleDelivered(delivery, lane, at);
+  const conflicts: number[] = [];
+  let waiting: Problem | undefined;
+  for (let k = 0; k < exchange.count; k++) {
+    if (load.left[at + k] === 1) continue;
+    const verdict = exchange.verdicts[k];
+    if (verdict === Verdict.conflict) {
+      if (conflicts.push(k) === CONFLICT_LOOKUP_MAX) await settleConflicts(delivery, lane, at, conflicts.splice(0));
+      continue;
+    }
+    // The server may have stored a record and failed afterwards: a conflict is then what to expect.
+    if (exchange.statuses[k] >= 500) delivery.batch.flags[load.records[at + k]] |= RecordFlag.maybeSent;
+    const refused =
+      verdict === Verdict.rejected ||
+      (verdict === Verdict.unclear && isPoison(delivery, load.records[at + k], passedBefore));
+    if (refused) await rejectOne(delivery, lane, at, k);
+    else waiting ??= delivery.desk.destination.explain(exchange, k);
+  }
+  if (conflicts.length > 0) await settleConflicts(delivery, lane, at, conflicts);
+  delivery.desk.health.setRefusing(delivery.desk.refusals.worst());
+  let left = 0;
+  for (let i = at; i < at + exchange.count; i++) left += load.left[i];
+  return { left, waiting };
+}
+
+/** First those that passed, so that the others are judged knowing of them. */
+function settleDelivered(delivery: Settling, lane: Lane, at: number): void {
+  const { exchange, load } = lane;
+  let delivered = 0;
+  for (let k = 0; k < exchange.count; k++) {
+    const verdict = exchange.verdicts[k];
+    const expected = (delivery.batch.flags[load.records[at + k]] & RecordFlag.maybeSent) !== 0;
+    if (verdict === Verdict.delivered || (verdict === Verdict.conflict && expected)) {
+      delivery.deliver(lane, at + k);
+      delivered++;
+    }
+  }
+  if (delivered > 0) delivery.desk.health.good();
+}
+
+/** Breaker one, for an error that is not known to be about the document. */
+function isPoison(delivery: Settling, record: number, passedBefore: number): boolean {
+  const { batch, convicted, desk, poison } = delivery;
+  if ((batch.flags[record] & RecordFlag.asText) !== 0 && convicted.has(record)) return true;
+  if (!poison.failed(record, passedBefore, desk.health.deliveredLines)) return false;
+  convicted.add(record);
+  return true;
+}
+
+/** A record whose reason did not fit into what is kept of one answer stays, is sent again and gets it then. */
+async function rejectOne(delivery: Settling, lane: Lane, at: number, position: number): Promise<void> {
+  const { exchange } = lane;
+  const type = exchange.types.get(position) ?? `status ${exchange.statuses[position]}`;
+  const reason = exchange.reasons.get(position) ?? (exchange.hasRoomForReason() ? type : undefined);
+  if (reason === undefined) return;
+  await delivery.reject(lane, at + position, { status: exchange.statuses[position], type, reason });
+}
+
+/**
+ * Conflicts of records that were never sent before. The same event is there already (the state was lost, or somebody else
+ * sent it): delivered. Another event has the id: this one goes out under a salted id, unless this start cannot tell, because
+ * it found no proper end of the last one.
+ */
+async function settleConflicts(
+  delivery: Settling,
+  lane: Lane,
+  at: number,
+  positions: readonly number[],
+): Promise<void> {
+  const { batch, desk } = delivery;
+  const { load } = lane;
+  desk.health.unexpectedConflicts += positions.length;
+  desk.log.warn(
+    "unexpected_conflict",
+    `${desk.name}: ids exist already that were not sent before (${positions.length} in this answer); ` +
+      `the same event counts as delivered, another one is kept beside this one`,
+    { sink: desk.name, file: desk.source.original(batch, load.records[at + positions[0]]).path },
+  );
+  const unknown = positions.filter((k) => {
+    if (!desk.source.toleratesConflict(batch, load.records[at + k])) return true;
+    delivery.deliver(lane, at + k);
+    return false;
+  });
+  if (unknown.length === 0) return;
+  const same = await lookUp(delivery, lane, at, unknown);
+  for (const k of unknown) {
+    if (same.has(k)) delivery.deliver(lane, at + k);
+    else {
+      load.left[at + k] = 1;
+      delivery.repairs.push({ form: "salted", record: load.records[at + k] });
+    }
+  }
+  await delivery.repair();
+}
+
+/** Asks until there is an answer: without one, a record would be sent twice. */
+async function lookUp(
+  delivery: Settling,
+  lane: Lane,
+  at: number,
+  positions: readonly number[],
+): Promise<ReadonlySet<number>> {
+  const { batch, desk } = delivery;
+  const { exchange, load } = lane;
+  const conflicts = positions.map((position): Conflict => {
+    const i = at + position;
+    return {
+      position,
+      id: desk.source.id(batch, load.records[i]),
+      place: exchange.places.get(position),
+      document: desk.destination.documentOf(load.buffer.subarray(load.starts[i], load.ends[i])),
+    };
+  });
+  const backoff = new Backoff(desk.times);
+  for (;;) {
+    const result = await desk.destination.lookUp(conflicts, desk.signal);
+    if (result.kind === "found") return result.same;
+    desk.health.trouble(lane.number, result.problem);
+    await pause(backoff.nextMs(), desk.signal);
+  }
+}
