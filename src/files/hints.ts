@@ -5,6 +5,15 @@ import type { Log } from "../core/log.ts";
 import type { Directory } from "./directories.ts";
 import { osPath } from "./names.ts";
 
+/** No watch can be had at all; any other error is about one directory, which is tried again after its next look. */
+const EXHAUSTED: ReadonlySet<string> = new Set([
+  "EMFILE",
+  "ENFILE",
+  "ENOSPC",
+  "ENOSYS",
+  "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
+]);
+
 /**
  * Asks the operating system to say when something happens in a directory. A watch says it once and is taken down until
  * `rearm`: between two looks nobody needs to hear of every write, and a busy file would cost more in events than in reading.
@@ -38,6 +47,7 @@ export class Hints {
     this.#watchers.delete(directory);
   }
 
+  /** Watches a directory again; nothing happens while it is watched. */
   rearm(directory: Directory): void {
     if (!this.#enabled || !this.#watchers.has(directory) || this.#watchers.get(directory) !== undefined) return;
     try {
@@ -46,7 +56,7 @@ export class Hints {
       watcher.on("error", () => this.#fire(directory, watcher));
       this.#watchers.set(directory, watcher);
     } catch (error) {
-      if (systemCode(error) !== "ENOENT") this.#giveUp(error);
+      if (EXHAUSTED.has(systemCode(error) ?? "")) this.#giveUp(error);
     }
   }
 

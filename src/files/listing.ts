@@ -51,7 +51,7 @@ export async function listDirectory(path: string, options: ListOptions): Promise
   // seen twice rather than never.
   candidates.sort((a, b) => a.name.length - b.name.length || (a.name < b.name ? -1 : 1));
   for (const candidate of candidates) {
-    lookAtCandidate(path, candidate, listing, options.reports);
+    lookAtCandidate(path, candidate, listing, options);
     if (slice.isOver()) await slice.rest();
   }
   for (const [base, entries] of listing.families) listing.families.set(base, oldestFirst(entries));
@@ -91,19 +91,19 @@ function classify(
   } else if (matched) {
     candidates.push({ name, base: path, suffix: "", matched });
   }
-  if (matched) patterns.noteHit(path);
 }
 
-function lookAtCandidate(directory: string, candidate: Candidate, listing: Listing, reports: Reports): void {
+function lookAtCandidate(directory: string, candidate: Candidate, listing: Listing, options: ListOptions): void {
   const { name, base, suffix, matched } = candidate;
   const path = join(directory, name);
   const look = lookAt(path);
   if (look === undefined) return;
   if (look.kind !== "file") {
     const what = look.kind === "link" ? "a symbolic link" : "no regular file";
-    reports.once("warn", "not_a_regular_file", path, `${path} is ${what} and is not followed`);
+    options.reports.once("warn", "not_a_regular_file", path, `${path} is ${what} and is not followed`);
     return;
   }
+  if (matched) options.patterns.noteHit(path);
   const entries = listing.families.get(base);
   if (entries === undefined) listing.families.set(base, [{ look, suffix, matched }]);
   else entries.push({ look, suffix, matched });

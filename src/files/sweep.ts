@@ -15,7 +15,7 @@ export interface SweepOptions {
   readonly slice: Slice;
   readonly reports: Reports;
   isNeeded(source: Source): boolean;
-  /** Called before a directory is looked at because of a hint: hints for it may come again. */
+  /** Hints for a directory may come again. */
   rearm(directory: Directory): void;
   /** Called once an hour. */
   tidy(): void;
@@ -111,6 +111,7 @@ export class Sweep {
     if (this.#isStarted) this.#setTimer(Math.min(wakeAtMs, this.#hintAtMs));
   }
 
+  /** They are armed again before anything is looked at, so that nothing happens unseen in between. */
   #takeHints(): ReadonlySet<Directory> {
     if (this.#o.clock.monotonicMs() < this.#hintAtMs) return new Set();
     const hinted = new Set(this.#hinted);
@@ -137,6 +138,7 @@ export class Sweep {
     for (const directory of directories.all.values()) {
       if (isFull || directory.dueAtMs <= clock.monotonicMs() || hinted.has(directory)) {
         await directories.check(directory, isFull);
+        if (!this.#hinted.has(directory)) this.#o.rearm(directory);
         if (slice.isOver()) await slice.rest();
       }
       nextMs = Math.min(nextMs, directory.dueAtMs);

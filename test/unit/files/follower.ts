@@ -1,8 +1,17 @@
-import { appendFileSync, mkdtempSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock } from "../../../src/core/clock.ts";
+import { type Clock, systemClock } from "../../../src/core/clock.ts";
 import type { InputConfig } from "../../../src/core/config.ts";
 import { Tail } from "../../../src/core/record.ts";
 import type { SourceFile } from "../../../src/core/source.ts";
@@ -51,6 +60,10 @@ export class LogDirectory {
     renameSync(this.at(from), this.at(to));
   }
 
+  truncateFile(name: string, toBytes = 0): void {
+    truncateSync(this.at(name), toBytes);
+  }
+
   deleteFile(name: string): void {
     rmSync(this.at(name));
   }
@@ -95,6 +108,11 @@ export class Follower {
   readonly lines: string[] = [];
   /** Unread bytes of files that were replaced. */
   lostBytes = 0;
+  #aheadMs = 0;
+  readonly #clock: Clock = {
+    nowMs: () => Date.now() + this.#aheadMs,
+    monotonicMs: () => performance.now() + this.#aheadMs,
+  };
   readonly #readings = new Map<number, Reading>();
   readonly #buffer = new ReadBuffer(512 * 1024);
   #holdsBack: boolean;
@@ -109,7 +127,7 @@ export class Follower {
       inputs: options.inputs.map((input) => ({ ...INPUT, ...input })),
       state,
       maxOpenFiles: options.maxOpenFiles ?? 1024,
-      clock: systemClock,
+      clock: this.#clock,
       log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
       isNeeded: (file) => this.#isNeeded(file),
       events: {
@@ -196,12 +214,20 @@ export class Follower {
     return [...this.catalogue.files].map(nameOf).toSorted();
   }
 
+  /** Time passes for the catalogue. */
+  letPass(ms: number): void {
+    this.#aheadMs += ms;
+  }
+
+  saidCodes(): string[] {
+    return this.said.map(({ code }) => code);
+  }
+
   async stop(): Promise<void> {
     await this.catalogue.stop();
     await this.state.stop();
   }
 
-  /** Ends without a stop record, as a killed process would. */
   #begin(file: SourceFile): void {
     const cursor = this.state.openCursor(file.record, SINK, file.startOffset);
     const tail = new Tail();
@@ -221,7 +247,7 @@ export class Follower {
     const before = file.predecessor && this.#readings.get(file.predecessor.ordinal);
     if (before !== undefined && before.read < before.file.size) return false;
     if (file.fd < 0 || file.status === "replaced" || reading.read >= file.size) return false;
-    if (!this.catalogue.ensureKey(file, file.status !== "live")) return false;
+    if (!this.catalogue.ensureKey(file, file.status !== "live")) return this.file(nameOf(file)) !== file;
     const chunk = readAt(file, reading.read, 65_536, tail.bytes, tail.length, this.#buffer);
     if (chunk.status === "changed") {
       this.catalogue.replace(file);

@@ -1,0 +1,17 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { nameOf, osPath } from "../../../src/files/names.ts";
+
+test("a name in UTF-8 is itself", () => {
+  expect(nameOf(Buffer.from("größe 🚀.log"))).toBe("größe 🚀.log");
+  expect(osPath("größe 🚀.log")).toBe("größe 🚀.log");
+});
+
+test("any bytes lead back to themselves", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), (array) => {
+      const bytes = Buffer.from(array);
+      expect(Buffer.from(osPath(nameOf(bytes)) as string)).toEqual(bytes);
+    }),
+  );
+});

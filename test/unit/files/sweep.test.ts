@@ -1,0 +1,80 @@
+import { mkdirSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { SWEEP_HOT_MS, SWEEP_WARM_MS, TAIL_QUIET_ROTATED_MS } from "../../../src/core/limits.ts";
+import { Follower, LogDirectory, openDescriptorsBelow } from "./follower.ts";
+
+let logs: LogDirectory;
+let follower: Follower;
+
+beforeEach(async () => {
+  logs = new LogDirectory();
+  mkdirSync(logs.path);
+  logs.appendToFile("app.log", "one");
+  follower = await Follower.start({ root: logs.root, inputs: [{ paths: [logs.path] }] });
+});
+
+afterEach(async () => {
+  await follower.stop();
+  expect(openDescriptorsBelow(logs.root)).toEqual([]);
+  logs.remove();
+});
+
+test("a new line is noticed without being asked for", async () => {
+  expect(await follower.waitForLines(1, 1_000)).toEqual(["one"]);
+  logs.appendToFile("app.log", "two");
+  expect(await follower.waitForLines(2, 4 * SWEEP_HOT_MS)).toEqual(["one", "two"]);
+});
+
+test("a new file is noticed without being asked for", async () => {
+  logs.appendToFile("other.log", "two");
+  expect((await follower.waitForLines(2, 4 * SWEEP_HOT_MS)).toSorted()).toEqual(["one", "two"]);
+});
+
+test("a notification wakes the sweep for a file that has been idle for long", async () => {
+  follower.letPass(3_600_000);
+  await follower.catchUp();
+  logs.appendToFile("app.log", "two");
+  expect(await follower.waitForLines(2, SWEEP_WARM_MS)).toEqual(["one", "two"]);
+});
+
+test("a burst of writes is a few looks, and none is missed", async () => {
+  await follower.waitForLines(1, 1_000);
+  const before = follower.events.length;
+  for (let i = 0; i < 2_000; i++) {
+    logs.appendToFile("app.log", `${i}`);
+    if (i % 100 === 0) await sleep(1);
+  }
+  expect(await follower.waitForLines(2_001, 2_000)).toHaveLength(2_001);
+  expect(follower.events.length - before).toBeLessThan(100);
+});
+
+test("a rotated file is closed by itself", async () => {
+  logs.rotateFile("app.log");
+  await follower.waitForLines(1, 1_000);
+  await follower.waitFor(() => follower.file("app.log.1") !== undefined, 1_000);
+  expect(follower.openNames()).toEqual(["app.log", "app.log.1"]);
+  follower.letPass(TAIL_QUIET_ROTATED_MS);
+  await follower.waitFor(() => follower.openNames().length === 1, 12 * SWEEP_HOT_MS);
+  expect(follower.openNames()).toEqual(["app.log"]);
+});
+
+test("invariant 10: after stop there is no timer, no watch and no descriptor", async () => {
+  const resources = (): string[] => process.getActiveResourcesInfo().filter((name) => /FSEvent|Timeout/.test(name));
+  await follower.catalogue.stop();
+  const before = resources();
+  await sleep(2 * SWEEP_HOT_MS);
+  expect(resources().length).toBeLessThanOrEqual(before.length);
+  expect(before.filter((name) => name.includes("FSEvent"))).toEqual([]);
+  expect(openDescriptorsBelow(logs.path)).toEqual([]);
+  const events = follower.events.length;
+  logs.appendToFile("app.log", "two");
+  await sleep(2 * SWEEP_HOT_MS);
+  expect(follower.events.length).toBe(events);
+});
+
+test("sweeps that are asked for at once run one after another", async () => {
+  logs.appendToFile("app.log", "two");
+  await Promise.all([follower.catalogue.sweep(), follower.catalogue.sweep(), follower.catalogue.sweep()]);
+  expect(follower.events.filter((event) => event === "grown app.log")).toHaveLength(1);
+});
