@@ -12,8 +12,18 @@ const INFO = {
   name: "pannier-demo",
   cluster_name: "pannier-demo",
   cluster_uuid: "cGFubmllci1kZW1vLXV1aWQ",
-  version: { number: "9.5.3", build_flavor: "default", build_type: "tar", lucene_version: "10.3.1" },
+  version: { number: "9.5.3", build_flavor: "default", build_type: "tar", lucene_version: "10.5.1" },
   tagline: "You Know, for Search",
+};
+
+/** What a fresh server brings for every stream of logs. */
+const BUILT_IN_TEMPLATE = {
+  index_patterns: ["logs-*-*"],
+  priority: 100,
+  composed_of: ["logs@mappings", "logs@settings", "logs@custom"],
+  ignore_missing_component_templates: ["logs@custom"],
+  data_stream: {},
+  _meta: { description: "default logs template installed by x-pack", managed: true },
 };
 
 /** A stand-in for Elasticsearch. */
@@ -99,7 +109,7 @@ async function readBody(request: IncomingMessage, cluster: Cluster): Promise<Buf
 class Cluster {
   readonly stats = { requests: 0, bytes: 0, conflicts: 0 };
   readonly #documents: Documents;
-  readonly #templates = new Map<string, object>();
+  readonly #templates = new Map<string, object>([["logs", BUILT_IN_TEMPLATE]]);
 
   constructor(accepted: (document: Document) => void) {
     this.#documents = new Documents(accepted);
@@ -164,10 +174,9 @@ class Cluster {
     return { status: 200, body: { index_templates: [{ name, index_template: template }] } };
   }
 
-  /** As a fresh server answers: its own template for `logs-*-*`, and the names of those that would replace or yield to it. */
+  /** The templates that would have a word in a new index. All that are here match the one stream that the demo writes to. */
   #simulate(): Reply {
-    const overlapping = [...this.#templates.keys()].map((name) => ({ name, index_patterns: ["logs-*-*"] }));
-    const settings = { index: { mode: "logsdb" } };
-    return { status: 200, body: { template: { settings, mappings: { properties: {} }, aliases: {} }, overlapping } };
+    const overlapping = [...this.#templates.keys()].map((name) => ({ name }));
+    return { status: 200, body: { template: { settings: {}, mappings: {}, aliases: {} }, overlapping } };
   }
 }

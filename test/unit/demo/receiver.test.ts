@@ -115,8 +115,13 @@ describe("receiver of the demo", () => {
     expect((await send("/_index_template/pannier-logs-orders-demo")).status).toBe(404);
     expect(await send("/_index_template/_simulate_index/logs-orders-demo", { method: "POST" })).toMatchObject({
       status: 200,
-      body: { template: { aliases: {} }, overlapping: [] },
+      body: { template: { aliases: {} }, overlapping: [{ name: "logs" }] },
     });
+    expect((await send("/_index_template/logs?filter_path=index_templates.index_template._meta.managed")).body).toEqual(
+      {
+        index_templates: [{ index_template: { _meta: { managed: true } } }],
+      },
+    );
     const template = { index_patterns: ["logs-orders-demo"], priority: 500, _meta: { version: 1 } };
     await send("/_index_template/pannier-logs-orders-demo", { method: "PUT", body: JSON.stringify(template) });
     expect((await send("/_index_template/pannier-logs-orders-demo")).body).toEqual({
