@@ -1,0 +1,92 @@
+import { LineFlag } from "../core/record.ts";
+import type { Line } from "../core/record.ts";
+import type { Choice } from "./choose.ts";
+import { copyAll, writeInteger } from "./copy.ts";
+import type { Vocabulary } from "./dialects/compile.ts";
+import { ECS_KINDS, METADATA_NAMES } from "./ecs.ts";
+
+export const ECS_VERSION = "8.11.0";
+
+/** A constant field that pannier adds where the line has none of that name. */
+export interface AddedField {
+  readonly name: string;
+  readonly value: unknown;
+}
+
+/** What the configuration adds to every record of an input, as flat dotted names; those that are pannier's own are left out. */
+export function addedFields(fields: Readonly<Record<string, unknown>>, serviceName: string | undefined): AddedField[] {
+  const result = new Map<string, unknown>([["ecs.version", ECS_VERSION]]);
+  if (serviceName !== undefined) result.set("service.name", serviceName);
+  const add = (prefix: string, object: Readonly<Record<string, unknown>>): void => {
+    for (const [key, value] of Object.entries(object)) {
+      const name = prefix + key;
+      if (typeof value === "object" && value !== null && !Array.isArray(value))
+        add(`${name}.`, value as Record<string, unknown>);
+      else if (value !== undefined && ECS_KINDS[name] !== 0 && !METADATA_NAMES.includes(name)) result.set(name, value);
+    }
+  };
+  add("", fields);
+  return [...result].map(([name, value]) => ({ name, value }));
+}
+
+const OFFSET = Buffer.from(',"log.offset":');
+const ORIGINAL_BYTES = Buffer.from(',"log.original_bytes":');
+
+/** `,"log.flags":["truncated"]` for each set of flags. */
+const FLAGS_MEMBERS = Array.from({ length: 8 }, (_, flags) => {
+  const names = Object.entries(LineFlag).flatMap(([name, bit]) => ((flags & bit) !== 0 ? [name] : []));
+  return Buffer.from(names.length === 0 ? "" : `,"log.flags":${JSON.stringify(names)}`);
+});
+
+/** Writes what pannier says about a record, behind what the application said. */
+export class OwnFields {
+  readonly #members: readonly Buffer[];
+  readonly #all: Buffer;
+  /** Role of each added name in a record, 0 when it has none. */
+  readonly #roles: readonly number[];
+
+  constructor(fields: readonly AddedField[], vocabulary: Vocabulary) {
+    this.#members = fields.map(({ name, value }) => Buffer.from(`,${JSON.stringify(name)}:${JSON.stringify(value)}`));
+    this.#all = Buffer.concat(this.#members);
+    this.#roles = fields.map(({ name }) => vocabulary.fieldRoles[vocabulary.names.idOf(name)]!);
+  }
+
+  /** Most bytes that `write` writes, without the path. */
+  get maxBytes(): number {
+    return this.#all.length + OFFSET.length + ORIGINAL_BYTES.length + FLAGS_MEMBERS[7]!.length + 2 * 16;
+  }
+
+  /** `choice` says what the line has already; undefined: nothing. */
+  write(line: Line, choice: Choice | undefined, out: Buffer, at: number): number {
+    out[at++] = 0x2c;
+    at = copyAll(line.pathMember, out, at);
+    at = copyAll(OFFSET, out, at);
+    at = writeInteger(line.offset, out, at);
+    at = this.#writeAdded(choice, out, at);
+    if (line.flags !== 0) {
+      at = copyAll(FLAGS_MEMBERS[line.flags & 7]!, out, at);
+      if ((line.flags & LineFlag.truncated) !== 0) {
+        at = copyAll(ORIGINAL_BYTES, out, at);
+        at = writeInteger(line.originalBytes, out, at);
+      }
+    }
+    return at;
+  }
+
+  #writeAdded(choice: Choice | undefined, out: Buffer, at: number): number {
+    if (choice === undefined) return copyAll(this.#all, out, at);
+    let missing = 0;
+    const { best, hasAdded } = choice;
+    for (let i = 0; i < this.#roles.length; i++) {
+      const role = this.#roles[i]!;
+      if (role === 0 ? hasAdded[i + 1] === 0 : best[role]! < 0) missing++;
+    }
+    if (missing === this.#roles.length) return copyAll(this.#all, out, at);
+    if (missing === 0) return at;
+    for (let i = 0; i < this.#roles.length; i++) {
+      const role = this.#roles[i]!;
+      if (role === 0 ? hasAdded[i + 1] === 0 : best[role]! < 0) at = copyAll(this.#members[i]!, out, at);
+    }
+    return at;
+  }
+}
