@@ -1,5 +1,5 @@
 import { DrainSoon } from "./admin/drain-soon.ts";
-import { Compressor } from "./batches/compress.ts";
+import { GzipCompressor } from "./batches/compress.ts";
 import { BatchPool } from "./batches/pool.ts";
 import { systemClock } from "./core/clock.ts";
 import type { Config, MemoryPlan } from "./core/config.ts";
@@ -42,12 +42,15 @@ export async function runAgent(options: AgentOptions): Promise<ExitCode> {
   const signals = listenForStop();
   const drainSoon = new DrainSoon(config.drainDeadlineMs, clock);
   let phase: AgentState = "starting";
+  /** The files as they were when all was stopped. */
+  let last: DrainFile[] | undefined;
 
   const state = await openState({ directory: config.stateDir, podUid: options.podUid, clock, log });
   const readBuffer = new ReadBuffer(plan.readBufferBytes, log);
+  const serviceName = options.serviceName === undefined ? {} : { serviceName: options.serviceName };
   const inputs = config.inputs.map((input) => ({
     maxLineBytes: input.maxLineBytes,
-    encoder: createRecordEncoder({ ...input, serviceName: options.serviceName }),
+    encoder: createRecordEncoder({ ...input, ...serviceName }),
   }));
   const pipelines = config.sinks.map((sinkConfig, index) => buildPipeline(sinkConfig, index));
   const catalogue = createFileCatalogue({
@@ -93,13 +96,14 @@ export async function runAgent(options: AgentOptions): Promise<ExitCode> {
   else await new Promise<void>((resolve) => signals.first.addEventListener("abort", () => resolve()));
 
   phase = "draining";
-  const record = startDrainRecord({ files: drainFiles, log });
+  const record = startDrainRecord({ files: () => last ?? drainFiles(), log });
   if (!complete) {
     const begunAtMs = clock.monotonicMs();
     const deadlineMs = drainSoon.deadlineMs() - DRAIN_REPORT_RESERVE_MS;
     complete = await finish(() => begunAtMs + deadlineMs, signals.second);
   }
   await Promise.all(pipelines.map((pipeline) => pipeline.stop()));
+  last = drainFiles();
   await catalogue.stop();
   await listeners.stop();
   await state.stop();
@@ -133,7 +137,15 @@ export async function runAgent(options: AgentOptions): Promise<ExitCode> {
       state,
       cursorOf: (batch, record) => pipeline.cursorOf(batch, record),
     });
-    const sink: Sink = createSink({ config: sinkConfig, source, log, clock, stateDir: config.stateDir, Compressor });
+    const sink: Sink = createSink({
+      config: sinkConfig,
+      stateDir: config.stateDir,
+      source,
+      createCompressor: (outputBytes) => new GzipCompressor(outputBytes),
+      maxRecordBytes: plan.maxRecordBytes,
+      log,
+      clock,
+    });
     const reader = new TurnReader({
       buffer: readBuffer,
       inputs,
