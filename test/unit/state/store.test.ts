@@ -123,7 +123,7 @@ test("a mark that does not rise writes nothing, and neither does naming, moving 
 
 test("a boundary that ends at the commit stays, since the next record continues it; one before goes", () =>
   inDirectory(async (directory) => {
-    const state = await open(directory);
+    let state = await open(directory);
     const file = addFile(state, "/logs/a.log");
     const cursor = state.openCursor(file, "es", 0);
     state.addBoundary(file, cursor, { from: 10, to: 20 });
@@ -137,9 +137,15 @@ test("a boundary that ends at the commit stays, since the next record continues 
     commit(state, file, 20);
     expect(cursor.boundaries).toEqual([{ from: 10, to: 20 }]);
     expect([...cursor.salts]).toEqual([[20, 2]]);
-    commit(state, file, 1);
-    expect(cursor.boundaries).toEqual([]);
-    expect(cursor.salts.size).toBe(0);
+    for (let round = 0; round < 2; round += 1) {
+      await state.stop();
+      state = await open(directory);
+      expect(state.files.get(1)!.cursors.get("es")!.boundaries).toEqual([{ from: 10, to: 20 }]);
+      expect([...state.files.get(1)!.cursors.get("es")!.salts]).toEqual([[20, 2]]);
+    }
+    const again = state.files.get(1)!;
+    commit(state, again, 1);
+    expect(again.cursors.get("es")).toMatchObject({ boundaries: [], salts: new Map() });
     await state.stop();
   }));
 
@@ -185,8 +191,15 @@ test("a file that is gone for a day leaves with the snapshot; who still reads it
     await state.snapshot();
     expect([...state.files.keys()]).toEqual([1, 2, 3]);
     nowMs += 1;
+    const journal = readFileSync(join(directory, "journal"));
     await state.snapshot();
     expect([...state.files.keys()]).toEqual([2, 3]);
+    const leftover = join(directory, "leftover");
+    cpSync(join(directory, "snapshot"), join(leftover, "snapshot"), { recursive: true });
+    writeFileSync(join(leftover, "journal.old"), Buffer.concat([journal, addedLine(gone)]));
+    const afterCrash = await open(leftover, { clock });
+    expect([...afterCrash.files.keys()]).toEqual([2, 3]);
+    await afterCrash.stop();
 
     commit(state, gone, 5);
     expect(state.files.get(gone.uid)).toBe(gone);
@@ -253,6 +266,44 @@ test("a snapshot while work goes on loses nothing, wherever a crash comes betwee
     }
   }));
 
+test("a journal cut off anywhere behind a snapshot that was made in the middle of work gives no state that never was", () =>
+  inDirectory(async (base) => {
+    const directory = join(base, "state");
+    const state = await open(directory);
+    const files = Array.from({ length: 300 }, (_, i) => addFile(state, `/logs/${i}.log`));
+    const seen = new Map(files.map(({ uid }) => [uid, new Set<string>()]));
+    const remember = (file: FileRecord): unknown => seen.get(file.uid)!.add(JSON.stringify(dump(new Map([[0, file]]))));
+    const step = (file: FileRecord): void => {
+      const cursor = state.openCursor(file, "es", 0);
+      remember(file);
+      state.addBoundary(file, cursor, { from: cursor.committed, to: cursor.committed + 3 });
+      remember(file);
+      commit(state, file, 2);
+      remember(file);
+    };
+    for (const file of files) step(file);
+    const progress = { done: false };
+    const snapshot = state.snapshot().finally(() => (progress.done = true));
+    while (!progress.done) {
+      for (const file of files) step(file);
+      await new Promise(setImmediate);
+    }
+    await snapshot;
+    const whole = readFileSync(join(directory, "journal"));
+    for (let share = 0; share <= 20; share += 1) {
+      const copy = join(base, `copy-${share}`);
+      cpSync(join(directory, "snapshot"), join(copy, "snapshot"), { recursive: true });
+      writeFileSync(join(copy, "journal"), whole.subarray(0, Math.floor((whole.length * share) / 20)));
+      const reopened = await open(copy);
+      expect(reopened.files.size).toBe(files.length);
+      for (const [uid, file] of reopened.files) {
+        expect([...seen.get(uid)!]).toContain(JSON.stringify(dump(new Map([[0, file]]))));
+      }
+      await reopened.stop();
+    }
+    await state.stop();
+  }));
+
 test("a crash of a start after its snapshot changes neither the state nor what is found", () =>
   inDirectory(async (base) => {
     for (const [stop, found] of [
@@ -313,6 +364,12 @@ test("after a stop, in the middle of a snapshot too, no descriptor is left (inva
     await expect(open(directory)).rejects.toMatchObject({ code: "state_newer_format" });
     expect(descriptorsIn(directory)).toEqual([]);
   }));
+
+/** As if the journal that a snapshot replaced had this file in it. */
+function addedLine(file: FileRecord): Buffer {
+  const { uid, device, inode, birthtimeMs: born, path, seenMtimeMs: mtime, generation } = file;
+  return Buffer.from(line({ t: "file", file: uid, device, inode, born, path, mtime, generation }));
+}
 
 /** What this process has open in a directory. */
 function descriptorsIn(directory: string): string[] {

@@ -47,12 +47,28 @@ test("generations and salts are on the disk when the call returns, the rest foll
       state.commit([{ file, cursor, committed, tail: Buffer.alloc(0), lastTime: "", terms: terms({ delivered: 10 }) }]);
     }
     expect([disk.group, disk.atOnce]).toEqual([0, 2]);
-    await setTimeout(1_500);
-    expect(disk.group).toBe(1);
+    await expect.poll(() => disk.group, { timeout: 10_000 }).toBe(1);
     await setTimeout(1_200);
     expect(disk.group, "an idle journal is not synced").toBe(1);
     await Promise.all([state.sync(), state.sync(), state.sync()]);
     expect(disk.most).toBe(1);
+    await state.stop();
+  }));
+
+test("a durable change behind a rotation brings the journal before it to the disk too", () =>
+  inDirectory(async (directory) => {
+    const state = await open(directory);
+    const file = addFile(state, "/logs/a.log");
+    const cursor = state.openCursor(file, "es", 0);
+    const snapshot = state.snapshot();
+    disk.atOnce = 0;
+    state.addSalt(file, cursor, 5, 1);
+    expect(disk.atOnce).toBe(2);
+    await snapshot;
+    await state.sync();
+    disk.atOnce = 0;
+    state.addSalt(file, cursor, 6, 1);
+    expect(disk.atOnce).toBe(1);
     await state.stop();
   }));
 
