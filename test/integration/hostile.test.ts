@@ -66,7 +66,7 @@ describe.each(ELASTICSEARCH_VERSIONS)("Elasticsearch %s", (version) => {
 
 /** The documents that have the word in any field. */
 async function search(url: string, index: string, word: string): Promise<Record<string, unknown>[]> {
-  const query = { query_string: { query: word, fields: ["message", "app.*"], lenient: true } };
+  const query = { query_string: { query: word, fields: ["message", "msg", "app.*"], lenient: true } };
   const { body } = await request(url, "POST", `/${index}/_search`, { query, size: 10 });
   return (body as Found).hits.hits.map(({ _source: source }) => source);
 }

@@ -139,7 +139,7 @@ function generic(random: Random, seq: number, timeMs: number): Body {
   const [timeKey, time] = strange
     ? [
         random.pick(["time", "timestamp"]),
-        random.pick(["yesterday", "1795399200000", "1980-01-01T00:00:00Z", "2045-01-01T00:00:00Z", true]),
+        random.pick(["yesterday", "1795399200000", "1980-01-01T00:00:00Z", "2045-01-01T00:00:00Z"]),
       ]
     : [random.pick(["time", "timestamp", "ts", "@timestamp", "date", "datetime", "eventTime"]), undefined];
   const rest = {
