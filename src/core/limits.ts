@@ -177,8 +177,8 @@ export const TLS_CONNECTION_BYTES = 128 * KiB;
 
 /** Part of the drain deadline that is kept for closing files and writing the drain record. */
 export const DRAIN_REPORT_RESERVE_MS = 250;
-/** After stubborn 429s the request size doubles again in steps of this. */
-export const BUSY_SIZE_FORGOTTEN_MS = 5_000;
+/** Good answers after which a request size that was too much for a busy server doubles again, at most. */
+export const BUSY_SIZE_STEPS_MAX = 256;
 
 /** A hint from the operating system is followed after this time; what comes in between is one look. */
 export const HINT_MIN_MS = 20;
@@ -186,3 +186,10 @@ export const HINT_MIN_MS = 20;
 export const HINT_COST_FACTOR = 50;
 /** Directories with a notification watch; further ones are only swept. */
 export const WATCHED_DIRECTORIES_MAX = 300;
+
+/** `replay` works through the dead letters in rounds, so that what it remembers has a bound; requests of a round are small. */
+export const REPLAY_ROUND_LETTERS = 10_000;
+export const REPLAY_REQUEST_BYTES = 1 * MiB;
+export const REPLAY_REQUEST_LETTERS = 500;
+/** A clock difference that `probe` reports: beyond it, "the last 15 minutes" in a search miss new records. */
+export const CLOCK_DIFFERENCE_MAX_MS = 60_000;

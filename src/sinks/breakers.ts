@@ -5,14 +5,17 @@ import type { DeliveryTimes } from "./times.ts";
 interface Suspect {
   tries: number;
   readonly sinceMs: number;
-  /** What the sink had passed when the record first failed. */
-  readonly passedBefore: number;
+  /** Others passed in an answer in which this one failed. */
+  vouched: boolean;
+  /** What the sink had passed at the last try. */
+  passed: number;
 }
 
 /**
  * Breaker one. An error that is not on the list of those about the document is taken for the destination's, and waited out;
  * but one document can also be what breaks the server. So a record that keeps failing while others pass is given up in the
- * end: after enough tries and enough time, both.
+ * end: after enough tries and enough time, both. "While others pass" is meant in the strict sense, in one answer with it or
+ * between its last two tries: a pipeline that goes missing must not have what passed before it held against every record.
  */
 export class PoisonWatch {
   readonly #suspects: Map<number, Suspect> = new Map();
@@ -28,20 +31,24 @@ export class PoisonWatch {
     this.#suspects.clear();
   }
 
-  /** One more failure of a record. True when it is now to be treated as being about the document. */
+  /**
+   * One more failure of a record, and how many others the sink had passed before and after that answer. True when it is now
+   * to be treated as being about the document.
+   */
   failed(record: number, passedBefore: number, passedNow: number): boolean {
     const nowMs = this.#clock.monotonicMs();
     let suspect = this.#suspects.get(record);
     if (suspect === undefined) {
       if (this.#suspects.size >= POISON_TRACKED_MAX) return false;
-      suspect = { tries: 0, sinceMs: nowMs, passedBefore };
+      suspect = { tries: 0, sinceMs: nowMs, vouched: false, passed: passedNow };
       this.#suspects.set(record, suspect);
     }
     suspect.tries++;
+    suspect.vouched ||= passedNow > passedBefore;
+    const othersPass = suspect.vouched || passedNow > suspect.passed;
+    suspect.passed = passedNow;
     return (
-      suspect.tries >= this.#times.poisonTries &&
-      nowMs - suspect.sinceMs >= this.#times.poisonAfterMs &&
-      passedNow > suspect.passedBefore
+      othersPass && suspect.tries >= this.#times.poisonTries && nowMs - suspect.sinceMs >= this.#times.poisonAfterMs
     );
   }
 }

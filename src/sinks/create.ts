@@ -1,6 +1,6 @@
 import path from "node:path";
 import type { Clock } from "../core/clock.ts";
-import type { PlanLine, SinkConfig } from "../core/config.ts";
+import type { ElasticsearchConfig, PlanLine, SinkConfig } from "../core/config.ts";
 import type { Log } from "../core/log.ts";
 import type { Compressor, RecordSource, Sink, Wire } from "../core/sink.ts";
 import { DeadLetters } from "./dead-letters.ts";
@@ -27,27 +27,25 @@ export interface CreateSinkOptions {
 /** Makes the sink that a configuration asks for. */
 export function createSink(options: CreateSinkOptions): Sink {
   const { config, source, maxRecordBytes, log, clock, createCompressor } = options;
-  switch (config.type) {
-    case "stdout":
-      return createStdoutSink({
-        config,
-        log,
-        clock,
-        ...(options.onOutputClosed === undefined ? {} : { onClosed: options.onOutputClosed }),
-      });
-    case "elasticsearch": {
-      const { inFlight, compression } = config.batch;
-      const compressors: Compressor[] = [];
-      for (let i = 0; i < inFlight && compression === "gzip"; i++)
-        compressors.push(createCompressor(compressedBytes(config)));
-      const deadLetters = new DeadLetters({
-        directory: path.join(options.stateDir, "dead-letters"),
-        sink: config.name,
-        config: config.deadLetters,
-      });
-      return createElasticsearchSink({ config, source, deadLetters, compressors, maxRecordBytes, log, clock });
-    }
+  if (config.type === "stdout") {
+    const { onOutputClosed } = options;
+    return createStdoutSink({
+      config,
+      log,
+      clock,
+      ...(onOutputClosed === undefined ? {} : { onClosed: onOutputClosed }),
+    });
   }
+  const count = config.batch.compression === "gzip" ? config.batch.inFlight : 0;
+  const compressors = Array.from({ length: count }, () => createCompressor(compressedBytes(config)));
+  const deadLetters = openDeadLetters(config, options.stateDir);
+  return createElasticsearchSink({ config, source, deadLetters, compressors, maxRecordBytes, log, clock });
+}
+
+/** The dead letters of a sink, for itself or for `replay`. */
+export function openDeadLetters(config: ElasticsearchConfig, stateDir: string): DeadLetters {
+  const directory = path.join(stateDir, "dead-letters");
+  return new DeadLetters({ directory, sink: config.name, config: config.deadLetters });
 }
 
 /** How a sink frames its documents. */

@@ -1,10 +1,5 @@
 import { type Batch, Outcome, RecordFlag } from "../core/batch.ts";
-import {
-  BATCH_MAX_RECORDS,
-  BUSY_BEFORE_HALVING,
-  BUSY_SIZE_FORGOTTEN_MS,
-  REQUEST_SIZE_FORGOTTEN_MS,
-} from "../core/limits.ts";
+import { BATCH_MAX_RECORDS, BUSY_BEFORE_HALVING } from "../core/limits.ts";
 import { PoisonWatch } from "./breakers.ts";
 import { type Desk, bury } from "./desk.ts";
 import { Exchange, type Problem, type Reply } from "./exchange.ts";
@@ -74,6 +69,7 @@ export class Delivery implements Settling {
       const reply = await this.desk.destination.send(lane.number, exchange, this.desk.signal);
       if (reply.kind === "answered") {
         this.#busy = 0;
+        this.desk.requestSize.answered();
         this.#maxRecords = Math.min(this.#maxRecords * 2, BATCH_MAX_RECORDS);
         const settled = await settleAnswer(this, lane, at);
         waiting = settled.waiting ?? waiting;
@@ -99,14 +95,14 @@ export class Delivery implements Settling {
         await this.#rejectAlone(reply.problem, reply.status, lane, at);
         return true;
       }
-      if (reply.because === "size") requestSize.halve(exchange.to - exchange.from, REQUEST_SIZE_FORGOTTEN_MS);
+      if (reply.because === "size") requestSize.tooLarge(exchange.to - exchange.from);
       else this.#maxRecords = Math.ceil(exchange.count / 2);
       this.desk.health.retries++;
       return false;
     }
-    if (reply.kind === "busy" && ++this.#busy >= BUSY_BEFORE_HALVING) {
+    if ((reply.kind === "busy" || reply.brokeOff === true) && ++this.#busy >= BUSY_BEFORE_HALVING) {
       this.#busy = 0;
-      requestSize.halve(exchange.to - exchange.from, BUSY_SIZE_FORGOTTEN_MS);
+      requestSize.tooMuch(exchange.to - exchange.from);
     }
     if (reply.kind === "retry" && reply.mayHaveArrived)
       for (let i = at; i < at + exchange.count; i++) this.batch.flags[load.records[i]] |= RecordFlag.maybeSent;
@@ -143,6 +139,11 @@ export class Delivery implements Settling {
     if ((this.batch.flags[record] & RecordFlag.asText) === 0) {
       this.desk.refusals.rejected(type);
       this.desk.health.rejected++;
+      this.desk.log.warn(
+        "record_rejected",
+        `${this.desk.name} rejects records for what they say; each is sent once more as text, with the reason`,
+        { sink: this.desk.name, status, type, reason },
+      );
       this.repairs.push({ form: "text", record, reason, status });
       lane.load.left[position] = 1;
       return;

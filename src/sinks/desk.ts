@@ -43,10 +43,10 @@ export async function bury(desk: Desk, refused: Refused, onTrouble: (problem: Pr
   const original = desk.source.original(batch, record);
   const document = JSON.parse(desk.destination.documentOf(wire).toString()) as Readonly<Record<string, unknown>>;
   // When the file no longer holds the line, its text is in the document that was refused.
-  const line = original.bytes ?? Buffer.from(String(document["message"] ?? ""));
+  const line = original.bytes ?? Buffer.from(textOf(document["message"]));
   await desk.deadLetters.write(
     {
-      time: String(document["@timestamp"] ?? ""),
+      time: textOf(document["@timestamp"]),
       id: desk.source.id(batch, record),
       status,
       reason,
@@ -58,4 +58,8 @@ export async function bury(desk: Desk, refused: Refused, onTrouble: (problem: Pr
     desk.signal,
     onTrouble,
   );
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }

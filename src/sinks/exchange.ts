@@ -26,11 +26,15 @@ export interface Problem {
 export type Reply =
   /** A complete answer: every record of the request has its verdict. */
   | { readonly kind: "answered" }
-  /** No verdict for anyone. `mayHaveArrived`: the server may have stored the records all the same. */
+  /**
+   * No verdict for anyone. `mayHaveArrived`: the server may have stored the records all the same. `brokeOff`: the connection
+   * ended before an answer, as it also does when a proxy finds a body too large and does not wait for the rest.
+   */
   | {
       readonly kind: "retry";
       readonly problem: Problem;
       readonly mayHaveArrived: boolean;
+      readonly brokeOff?: boolean;
       readonly retryAfterMs?: number | undefined;
     }
   /** The whole request came at a bad time, or is too much at once. */

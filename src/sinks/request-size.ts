@@ -1,29 +1,57 @@
 import type { Clock } from "../core/clock.ts";
-import { BATCH_MAX_BYTES } from "../core/limits.ts";
+import { BATCH_MAX_BYTES, BUSY_SIZE_STEPS_MAX, REQUEST_SIZE_FORGOTTEN_MS } from "../core/limits.ts";
 
-/** The largest body that the other side takes, as far as that is known: halved when it was too large, doubled after a while. */
+const FIRST_STEPS = 4;
+
+/**
+ * The largest body that the other side takes, as far as that is known. A body that was too large is halved, and the doubled
+ * size tried again after ten minutes. A body that an overloaded server kept refusing is halved too, and the size grows again
+ * with its good answers: more of them each time that proved wrong, since its limit may be a fixed one.
+ */
 export class RequestSize {
   readonly #clock: Clock;
   #maxBytes = Infinity;
   #growsAtMs = Infinity;
-  #growsEveryMs = Infinity;
+  #goodAnswers = 0;
+  #steps = FIRST_STEPS;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  halve(bytes: number, forgottenAfterMs: number): void {
+  tooLarge(bytes: number): void {
+    this.#halve(bytes);
+    this.#growsAtMs = this.#clock.monotonicMs() + REQUEST_SIZE_FORGOTTEN_MS;
+  }
+
+  tooMuch(bytes: number): void {
+    this.#halve(bytes);
+    this.#steps = Math.min(this.#steps * 2, BUSY_SIZE_STEPS_MAX);
+  }
+
+  #halve(bytes: number): void {
     this.#maxBytes = Math.max(1, Math.floor(Math.min(bytes, this.#maxBytes) / 2));
-    this.#growsEveryMs = forgottenAfterMs;
-    this.#growsAtMs = this.#clock.monotonicMs() + forgottenAfterMs;
+    this.#goodAnswers = 0;
+  }
+
+  answered(): void {
+    if (this.#maxBytes === Infinity || this.#growsAtMs !== Infinity || ++this.#goodAnswers < this.#steps) return;
+    this.#double();
+  }
+
+  #double(): void {
+    this.#goodAnswers = 0;
+    this.#maxBytes *= 2;
+    if (this.#maxBytes <= BATCH_MAX_BYTES) return;
+    this.#maxBytes = Infinity;
+    this.#steps = FIRST_STEPS;
   }
 
   maxBytes(): number {
-    const nowMs = this.#clock.monotonicMs();
-    while (nowMs >= this.#growsAtMs) {
-      this.#maxBytes *= 2;
-      this.#growsAtMs = this.#maxBytes > BATCH_MAX_BYTES ? Infinity : this.#growsAtMs + this.#growsEveryMs;
+    if (this.#clock.monotonicMs() >= this.#growsAtMs) {
+      this.#growsAtMs = this.#maxBytes > BATCH_MAX_BYTES / 2 ? Infinity : this.#growsAtMs + REQUEST_SIZE_FORGOTTEN_MS;
+      this.#double();
     }
-    return this.#maxBytes > BATCH_MAX_BYTES ? Infinity : this.#maxBytes;
+    return this.#maxBytes;
   }
 }

@@ -113,9 +113,9 @@ async function settleConflicts(
   desk.health.unexpectedConflicts += positions.length;
   desk.log.warn(
     "unexpected_conflict",
-    `${desk.name}: ids exist already that were not sent before (${positions.length} in this answer); ` +
-      `the same event counts as delivered, another one is kept beside this one`,
-    { sink: desk.name, file: desk.source.original(batch, load.records[at + positions[0]]).path },
+    `${desk.name}: ids exist already that this agent has not sent before: an event that is the same counts as delivered, ` +
+      `another one is kept beside this one. Was \`state_dir\` lost, or does another agent read the same files?`,
+    { sink: desk.name, records: positions.length },
   );
   const unknown = positions.filter((k) => {
     if (!desk.source.toleratesConflict(batch, load.records[at + k])) return true;

@@ -87,7 +87,12 @@ export class BulkDestination implements Destination {
   #read(transfer: Transfer, scanner: AnswerScanner, errorBody: ErrorBody, exchange: Exchange): Reply {
     const { origin } = transfer;
     if (transfer.kind === "failed")
-      return retry(describeFailure(transfer.code, transfer.message, origin), transfer.connected);
+      return {
+        kind: "retry",
+        problem: describeFailure(transfer.code, transfer.message, origin),
+        mayHaveArrived: transfer.connected,
+        brokeOff: transfer.connected,
+      };
     const { status, headers } = transfer;
     if (status === 200) {
       if (!scanner.complete || scanner.count !== exchange.count) return retry(describeStranger(status, origin), true);

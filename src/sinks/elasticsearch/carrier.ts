@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
 import http, { type IncomingHttpHeaders } from "node:http";
 import https from "node:https";
 import type { Clock } from "../../core/clock.ts";
-import type { ElasticsearchConfig, TlsConfig } from "../../core/config.ts";
+import type { ElasticsearchConfig } from "../../core/config.ts";
 import { describe, systemCode } from "../../core/errors.ts";
 import { ANSWER_MAX_MS, ANSWER_SILENCE_MAX_MS, CONNECT_TIMEOUT_MS } from "../../core/limits.ts";
+import { Agents } from "./agents.ts";
 import { Credentials } from "./credentials.ts";
 import { type Node, NodeRing } from "./nodes.ts";
 
@@ -50,20 +50,15 @@ export type BodyReader = (chunk: Buffer) => void;
 export class Carrier {
   readonly credentials: Credentials;
   readonly nodes: NodeRing;
-  readonly #tls: TlsConfig;
   readonly #times: CarrierTimes;
-  readonly #sockets: number;
-  readonly #http: http.Agent;
-  #https: https.Agent | undefined;
+  readonly #agents: Agents;
 
   constructor(config: ElasticsearchConfig, clock: Clock, times: CarrierTimes = carrierTimes) {
     this.credentials = new Credentials(config.auth, config.urls);
     this.nodes = new NodeRing(config.urls, clock);
-    this.#tls = config.tls;
     this.#times = times;
     // One for the repair desk, one for templates and look-ups.
-    this.#sockets = config.batch.inFlight + 2;
-    this.#http = new http.Agent({ keepAlive: true, maxSockets: this.#sockets, scheduling: "lifo" });
+    this.#agents = new Agents(config.batch.inFlight + 2, config.tls);
   }
 
   /** Sends a request to the next node. `onHead` is asked once for who reads the body. Never rejects. */
@@ -90,7 +85,7 @@ export class Carrier {
     const authorization = this.credentials.header();
     const { body } = request;
     return (secure ? https : http).request({
-      agent: secure ? this.#secureAgent() : this.#http,
+      agent: secure ? this.#agents.secure : this.#agents.plain,
       protocol: node.url.protocol,
       hostname: node.url.hostname.replace(/^\[|\]$/g, ""),
       port: node.url.port === "" ? (secure ? 443 : 80) : node.url.port,
@@ -155,33 +150,13 @@ export class Carrier {
 
   #failed(node: Node, error: unknown, connected: boolean): Transfer {
     const code = systemCode(error) ?? "no_answer";
-    // Certificates are renewed on disk; the next attempt reads them again.
-    if (!connected) this.#closeSecureAgent();
+    if (!connected) this.#agents.refresh();
     return { kind: "failed", origin: node.origin, connected, code, message: this.credentials.redact(describe(error)) };
-  }
-
-  #secureAgent(): https.Agent {
-    const { ca, cert, key, serverName } = this.#tls;
-    this.#https ??= new https.Agent({
-      keepAlive: true,
-      maxSockets: this.#sockets,
-      scheduling: "lifo",
-      ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
-      ...(cert === undefined ? {} : { cert: readFileSync(cert) }),
-      ...(key === undefined ? {} : { key: readFileSync(key) }),
-      ...(serverName === undefined ? {} : { servername: serverName }),
-    });
-    return this.#https;
-  }
-
-  #closeSecureAgent(): void {
-    this.#https = undefined;
   }
 
   /** Closes every connection. */
   close(): void {
-    this.#http.destroy();
-    this.#https?.destroy();
+    this.#agents.close();
   }
 }
 

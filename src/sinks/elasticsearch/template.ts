@@ -43,10 +43,10 @@ export class Template {
   }
 
   /** Called before each request. A problem means that records must not be sent yet. */
-  async prepare(signal: AbortSignal): Promise<Problem | undefined> {
-    if (this.#settled) return undefined;
+  prepare(signal: AbortSignal): Promise<Problem | undefined> {
+    if (this.#settled) return Promise.resolve(undefined);
     this.#running ??= this.#attempt(signal).finally(() => (this.#running = undefined));
-    return await this.#running;
+    return this.#running;
   }
 
   /** Records have arrived: from here on a template comes too late, and `_bulk` is known to work without it. */
@@ -69,23 +69,15 @@ export class Template {
   }
 
   #finish(found: TemplateFinding): Problem | undefined {
-    switch (found.kind) {
-      case "ours":
-        this.#settled = true;
-        return undefined;
-      case "theirs":
-        this.#settled = true;
-        this.#reportTheirs(found.names, found.missing);
-        return undefined;
-      case "unreachable":
-        return found.problem;
-      case "denied":
-        this.#problem = found.problem;
-        return undefined;
-      case "failed":
-        this.#problem = found.problem;
-        return ++this.#failures < PATIENCE_ANSWERS ? found.problem : undefined;
+    if (found.kind === "unreachable") return found.problem;
+    if (found.kind === "denied" || found.kind === "failed") {
+      this.#problem = found.problem;
+      const waits = found.kind === "failed" && ++this.#failures < PATIENCE_ANSWERS;
+      return waits ? found.problem : undefined;
     }
+    this.#settled = true;
+    if (found.kind === "theirs") this.#reportTheirs(found.names, found.missing);
+    return undefined;
   }
 
   #reportTheirs(names: readonly string[], missing: readonly string[]): void {

@@ -55,20 +55,19 @@ class StdoutSink implements Sink {
   }
 
   async #write(batch: Batch): Promise<void> {
-    if (this.#state === "down") return await this.#stopped;
+    if (this.#state === "down") return this.#stopped;
     try {
       this.#output ??= openOutput(this.#options.fd ?? 1);
       await this.#output.write(batch.buffer.subarray(batch.starts[0], batch.ends[batch.count - 1]));
     } catch (error) {
       this.#closed(error);
-      return await this.#stopped;
+      return this.#stopped;
     }
     for (let i = 0; i < batch.count; i++) {
       batch.outcome[i] = Outcome.delivered;
       this.#deliveredBytes += batch.to[i] - batch.from[i] - batch.cut[i];
     }
     this.#deliveredLines += batch.count;
-    return undefined;
   }
 
   /** What was in the pipe may be lost with its reader; the batch is not delivered, its lines come again at the next start. */
