@@ -1,5 +1,6 @@
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Written } from "./order-service.ts";
@@ -19,16 +20,21 @@ export class Child {
   /** The last lines of its stderr. */
   readonly stderr: string[] = [];
   readonly exited: Promise<number | null>;
+  /** Resolves when the agent follows its files, or has ended. Before, a SIGTERM would end it without a drain. */
+  readonly started: Promise<unknown>;
 
   constructor(args: readonly string[]) {
     const stdio: StdioOptions = ["ignore", "ignore", "pipe", "ipc"];
-    this.process = spawn(process.execPath, args, { stdio, detached: true });
+    this.process = spawn(process.execPath, args, { stdio, detached: true, env: environment() });
     this.exited = once(this.process, "close").then(([code]) => code as number | null);
+    const up = Promise.withResolvers<void>();
+    this.started = Promise.race([up.promise, this.exited]);
     let rest = "";
     this.process.stderr!.setEncoding("utf8").on("data", (text: string) => {
       const lines = (rest + text).split("\n");
       rest = lines.pop()!;
       this.stderr.push(...lines);
+      if (lines.some((line) => line.includes('"code":"started"'))) up.resolve();
       this.stderr.splice(0, this.stderr.length - STDERR_LINES_MAX);
     });
   }
@@ -65,14 +71,23 @@ export function startOrderService(
   return child;
 }
 
-/** Starts the agent as a user would, with the command line. */
+/** The environment without what configures a pannier of this machine: the demo's must not ship to its destinations. */
+function environment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PANNIER_")));
+}
+
+/** Starts the agent as a user would, with the command line; a file of its own keeps it from reading `/etc/pannier`. */
 export function startAgent(directory: string, receiverUrl: string): Child {
+  const config = path.join(directory, "pannier.yaml");
+  writeFileSync(config, "version: 1\n");
   return new Child([
     "--max-semi-space-size=4",
     "--import",
     pathToFileURL(path.join(HERE, `leash${EXTENSION}`)).href,
     path.join(HERE, "..", "cli", `main${EXTENSION}`),
     "run",
+    "--config",
+    config,
     path.join(directory, "logs", "*.log"),
     "--to",
     `elasticsearch+${receiverUrl}/logs-orders-demo`,

@@ -107,6 +107,7 @@ class Demo {
     }
     await this.#service.end("SIGTERM");
     this.#agentText = `pid ${this.#agent.pid}, draining`;
+    await this.#agent.started;
     await this.#agent.end("SIGTERM");
     this.#agentText = "drained and stopped";
   }
