@@ -58,23 +58,49 @@ test("check prints the effective configuration of a mounted file, with nothing w
   const file = path.join(directory, "pannier.yaml");
   writeFileSync(file, "version: 1\ninputs: [{ paths: [/logs] }]\nsinks: [{ type: stdout }]\n", { mode: 0o644 });
   const mount = `${file}:/etc/pannier/pannier.yaml:ro`;
-  const printed = await run("docker", ["run", "--rm", ...ISOLATED, "--volume", mount, TAG, "check"]);
-  expect(printed).toContain("/var/lib/pannier");
+  const plan = await run("docker", ["run", "--rm", ...ISOLATED, "--volume", mount, TAG, "check"]);
+  expect(plan).toContain("/var/lib/pannier");
 });
 
-test("pannier is process 1, writes its state with a read-only root, and SIGTERM ends it with 0", async () => {
+/** Starts `run` in the background, with a file system in memory for its logs. */
+async function startAgent(): Promise<string> {
   const options = [...ISOLATED, "--tmpfs", `${LOGS}:uid=65532`];
   const command = ["run", LOGS, "--to", "stdout:", "--admin", "off"];
   const id = (await run("docker", ["run", "--detach", ...options, TAG, ...command])).trim();
   onTestFinished(async () => {
     await run("docker", ["rm", "--force", "--volumes", id]);
   });
-  await vi.waitFor(async () => expect(await logs(id)).toContain("{"), { timeout: 20_000, interval: 200 });
-  expect(await inspect(id, "{{.State.Running}}"), await logs(id)).toBe("true");
+  return id;
+}
+
+/** Waits until the agent has printed something. */
+async function printed(id: string, text: string): Promise<void> {
+  await vi.waitFor(async () => expect(await logs(id)).toContain(text), { timeout: 20_000, interval: 100 });
+}
+
+/** SIGTERM, as an orchestrator sends it; resolves with the exit code. */
+async function terminate(id: string): Promise<string> {
+  await run("docker", ["kill", "--signal", "SIGTERM", id]);
+  await vi.waitFor(async () => expect(await inspect(id, "{{.State.Running}}")).toBe("false"), {
+    timeout: 15_000,
+    interval: 100,
+  });
+  return inspect(id, "{{.State.ExitCode}}");
+}
+
+test("pannier is process 1, writes its state with a read-only root, and SIGTERM ends it with 0", async () => {
+  const id = await startAgent();
+  await printed(id, '"code":"started"');
   const processes = (await run("docker", ["top", id, "-o", "pid,args"])).trim().split("\n").slice(1);
   expect(processes).toHaveLength(1);
   expect(processes[0]).toContain("/app/dist/cli/main.js run");
   expect(processes[0]?.trim().split(/\s+/)[0]).toBe(await inspect(id, "{{.State.Pid}}"));
-  await run("docker", ["kill", "--signal", "SIGTERM", id]);
-  expect((await run("docker", ["wait", id])).trim(), await logs(id)).toBe("0");
+  expect(await terminate(id), await logs(id)).toBe("0");
+  expect((await logs(id)).trim().split("\n").at(-1)).toContain('"code":"drain"');
+});
+
+test("SIGTERM ends it also while it starts, though the kernel drops a signal that process 1 does not handle", async () => {
+  const id = await startAgent();
+  await printed(id, "{");
+  expect(await terminate(id), await logs(id)).toBe("0");
 });
