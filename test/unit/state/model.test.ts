@@ -11,7 +11,7 @@ import {
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import type { CursorRecord, FileRecord } from "../../../src/core/state.ts";
+import type { Boundary, CursorRecord, FileRecord } from "../../../src/core/state.ts";
 import { dump, inDirectory, open } from "./tools.ts";
 import type { State } from "./tools.ts";
 
@@ -28,7 +28,7 @@ interface ModelCursor {
   deadLettered: number;
   cut: number;
   lost: number;
-  boundaries: { from: number; to: number; kept?: number }[];
+  boundaries: Boundary[];
   salts: [number, number][];
 }
 type ModelFile = Omit<FileRecord, "cursors"> & { cursors: ModelCursor[] };
@@ -40,7 +40,15 @@ type Action =
   | { do: "gone"; file: number; at: number }
   | { do: "cursor"; file: number; sink: string; start: number }
   | { do: "sent"; file: number; cursor: number; by: number }
-  | { do: "boundary"; file: number; cursor: number; ahead: number; length: number; kept: number | undefined }
+  | {
+      do: "boundary";
+      file: number;
+      cursor: number;
+      ahead: number;
+      length: number;
+      kept: number | undefined;
+      open: boolean;
+    }
   | { do: "salt"; file: number; cursor: number; ahead: number; salt: number }
   | { do: "commit"; file: number; cursor: number; tail: Uint8Array; time: string; terms: number[] }
   | { do: "snapshot" };
@@ -77,6 +85,7 @@ const actions: fc.Arbitrary<Action[]> = fc.array(
         ahead: fc.nat(60),
         length: fc.integer({ min: 1, max: 40 }),
         kept: fc.option(fc.nat(10), { nil: undefined }),
+        open: fc.boolean(),
       }),
     },
     fc.record({
@@ -166,7 +175,8 @@ function actOnCursor(
   } else if (action.do === "boundary") {
     const from = model.committed + action.ahead;
     const to = from + action.length;
-    const boundary = action.kept === undefined ? { from, to } : { from, to, kept: action.kept };
+    const { kept } = action;
+    const boundary = { from, to, ...(kept !== undefined && { kept }), ...(action.open && { unterminated: true }) };
     state.addBoundary(file, cursor, boundary);
     model.boundaries = [...model.boundaries.filter((other) => other.from !== from), boundary].toSorted(
       (a, b) => a.from - b.from,
