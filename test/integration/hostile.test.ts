@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { request } from "../servers/request.ts";
 import { ELASTICSEARCH_VERSIONS, requireServer, sharedElasticsearch, uniqueName } from "../servers/require.ts";
 import { killAgents, startAgent } from "../support/agent.ts";
@@ -15,6 +15,7 @@ interface Found {
 }
 
 const directories: string[] = [];
+let url = "";
 
 afterEach(async () => {
   await killAgents();
@@ -22,8 +23,12 @@ afterEach(async () => {
 });
 
 describe.each(ELASTICSEARCH_VERSIONS)("Elasticsearch %s", (version) => {
-  test("every line of the hostile file but white space is found, and none is in the dead letters", async (context) => {
-    const { url } = await requireServer(context, () => sharedElasticsearch(version));
+  // In a hook, which has time enough for a server that is made for the first time.
+  beforeEach(async (context) => {
+    ({ url } = await requireServer(context, () => sharedElasticsearch(version)));
+  });
+
+  test("every line of the hostile file but white space is found, and none is in the dead letters", async () => {
     const directory = mkdtempSync(join(os.tmpdir(), "pannier-hostile-"));
     directories.push(directory);
     const [path, state, stream] = [
@@ -41,7 +46,7 @@ describe.each(ELASTICSEARCH_VERSIONS)("Elasticsearch %s", (version) => {
     const marked = lines.filter((line) => line.marker !== undefined);
     const wrong: string[] = [];
     for (const line of marked) {
-      const found = await search(url, stream, line.marker!);
+      const found = await search(stream, line.marker!);
       if (found.length !== 1) wrong.push(`${line.name}: found ${found.length} times`);
       for (const [name, value] of Object.entries(line.fields)) {
         const got = found[0]?.[name];
@@ -65,7 +70,7 @@ describe.each(ELASTICSEARCH_VERSIONS)("Elasticsearch %s", (version) => {
 });
 
 /** The documents that have the word in any field. */
-async function search(url: string, index: string, word: string): Promise<Record<string, unknown>[]> {
+async function search(index: string, word: string): Promise<Record<string, unknown>[]> {
   const query = { query_string: { query: word, fields: ["message", "msg", "app.*"], lenient: true } };
   const { body } = await request(url, "POST", `/${index}/_search`, { query, size: 10 });
   return (body as Found).hits.hits.map(({ _source: source }) => source);
