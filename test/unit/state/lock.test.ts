@@ -1,12 +1,15 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { PannierError } from "../../../src/core/errors.ts";
 import { askRunning, takeLock } from "../../../src/state/lock.ts";
 import type { Lock } from "../../../src/state/lock.ts";
 import { Child } from "./process.ts";
 import { inDirectory, open } from "./tools.ts";
+
+/** Processes start slowly on a machine that has much else to do. */
+vi.setConfig({ testTimeout: 60_000 });
 
 test("a second pannier is told which process has the directory, and ends with 74", () =>
   inDirectory(async (directory) => {

@@ -241,7 +241,7 @@ async function run(directory: string, copy: string, all: readonly Action[]): Pro
   return { steps, end };
 }
 
-test("a restart finds what was there, after a stop and after a crash", async () => {
+test("a restart finds what was there, after a stop and after a crash", { timeout: 60_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(actions, (all) =>
       inDirectory(async (base) => {
@@ -259,11 +259,11 @@ test("a restart finds what was there, after a stop and after a crash", async () 
         }
       }),
     ),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 
-test("a journal that ends at any byte gives the state after the last whole entry", async () => {
+test("a journal that ends at any byte gives the state after the last whole entry", { timeout: 60_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(actions, fc.double({ min: 0, max: 1, noNaN: true }), (all, where) =>
       inDirectory(async (base) => {
@@ -278,11 +278,11 @@ test("a journal that ends at any byte gives the state after the last whole entry
         await state.stop();
       }),
     ),
-    { numRuns: 100 },
+    { numRuns: 50 },
   );
 });
 
-test("a flipped bit costs the entries of its line and no other", async () => {
+test("a flipped bit costs the entries of its line and no other", { timeout: 60_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(
       actions,
@@ -309,7 +309,7 @@ test("a flipped bit costs the entries of its line and no other", async () => {
           await expected.stop();
         }),
     ),
-    { numRuns: 100 },
+    { numRuns: 50 },
   );
 });
 
@@ -321,7 +321,7 @@ function linesAround(bytes: Buffer, at: number): [number, number] {
   return [from, next === 0 ? bytes.length : next];
 }
 
-test("anything at all in the files is read without an error", async () => {
+test("anything at all in the files is read without an error", { timeout: 60_000 }, async () => {
   const rubbish = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),
     fc.string({ maxLength: 300, unit: "binary" }).map((text) => Buffer.from(text)),
@@ -338,7 +338,7 @@ test("anything at all in the files is read without an error", async () => {
         await state.stop();
       }),
     ),
-    { numRuns: 40 },
+    { numRuns: 20 },
   );
 });
 
