@@ -85,10 +85,10 @@ export class Choice {
     this.#knownCount = 0;
     this.#factsLow = 0;
     this.#factsHigh = 0;
-    this.hasAdded.fill(0);
+    for (let i = 0; i < this.hasAdded.length; i++) this.hasAdded[i] = 0;
     this.#nameMembers(bytes, members, 0, members.count, 0);
     this.#findDialect();
-    this.best.fill(-1);
+    for (let role = 0; role < ROLES; role++) this.best[role] = -1;
     this.unfitTime = -1;
     this.unfitLevel = -1;
     const roles = this.dialect.roles;
@@ -126,13 +126,19 @@ export class Choice {
         this.#factsLow |= factsLow[fact]!;
         this.#factsHigh |= factsHigh[fact]!;
         if (kind === Kind.object && mayOpen[id] !== Opening.none && next > i + 1) {
-          const length = this.#vocabulary.names.bytesOf(id).copy(this.#dotted, 0);
+          const length = this.#writeParent(id);
           this.#dotted[length] = 0x2e;
           this.#nameMembers(bytes, members, i + 1, next, length + 1);
         }
       }
       i = next;
     }
+  }
+
+  /** Puts the name of an opened object into `#dotted`. */
+  #writeParent(id: number): number {
+    const { source, length } = this.#vocabulary.names.textOf(id);
+    return source.bytes.copy(this.#dotted, 0, 0, length);
   }
 
   #idAtTop(bytes: Buffer, members: Members, at: number, flags: number): number {

@@ -1,5 +1,6 @@
 import { JSON_MAX_DEPTH } from "../core/limits.ts";
-import { copyAll, copySpan } from "./copy.ts";
+import { Constant, copyConstant, copySpan } from "./copy.ts";
+import type { Window } from "./copy.ts";
 import type { Duplicates } from "./duplicates.ts";
 import { isHugeNumber, skipEscapedText, STOPS_TEXT } from "./formats/json-tokens.ts";
 import { keyText } from "./keys.ts";
@@ -22,7 +23,7 @@ const COMMA = 0x2c;
 const IN_NUMBER = new Uint8Array(256).fill(1, 0x30, 0x3a);
 for (const char of "-+.eE") IN_NUMBER[char.charCodeAt(0)] = 1;
 
-export const EMPTY_KEY: Buffer = Buffer.from('"app.empty":');
+export const EMPTY_KEY: Constant = new Constant('"app.empty":');
 
 /** For each open object or array: whether something was written into it, and whether it has its `app.empty`. */
 const begun = new Uint8Array(JSON_MAX_DEPTH + 1);
@@ -34,13 +35,15 @@ const hasEmpty = new Uint8Array(JSON_MAX_DEPTH + 1);
  * follow the holder in the table in the order of their keys, so one walk over the text and the table is enough.
  */
 export function writeClean(
-  bytes: Buffer,
+  source: Window,
   members: Members,
   holder: number,
   duplicates: Duplicates,
-  out: Buffer,
+  to: Window,
   at: number,
 ): number {
+  const bytes = source.bytes;
+  const out = to.bytes;
   const entries = members.entries;
   const end = entries[(holder << ENTRY_SHIFT) + VALUE_END]!;
   let member = holder + 1;
@@ -78,9 +81,9 @@ export function writeClean(
         p = entries[entry + VALUE_START]!;
         if (blank) {
           hasEmpty[depth] = 1;
-          at = copyAll(EMPTY_KEY, out, at);
+          at = copyConstant(EMPTY_KEY, to, at);
         } else {
-          at = copySpan(bytes, entries[entry + KEY_START]! - 1, p, out, at);
+          at = copySpan(source, entries[entry + KEY_START]! - 1, p, to, at);
         }
         member++;
         keyed = true;
@@ -104,7 +107,7 @@ export function writeClean(
     p = skipScalar(bytes, p);
     const huge = (c === 0x2d || (c >= 0x30 && c <= 0x39)) && isHugeNumber(bytes, start, p);
     if (huge) out[at++] = QUOTE;
-    at = copySpan(bytes, start, p, out, at);
+    at = copySpan(source, start, p, to, at);
     if (huge) out[at++] = QUOTE;
   }
   return at;

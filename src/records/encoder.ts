@@ -1,9 +1,9 @@
 import { ESCAPE_FACTOR, REASON_MAX_CHARS } from "../core/limits.ts";
 import { TIME_TEXT_BYTES } from "../core/record.ts";
-import type { Line, RecordEncoder } from "../core/record.ts";
+import type { Lane, Line, RecordEncoder } from "../core/record.ts";
 import type { Format } from "../core/config.ts";
 import { Choice } from "./choose.ts";
-import { copyAll, copySpan, quoteSpan } from "./copy.ts";
+import { Constant, copyConstant, copySpan, quoteSpan, Window } from "./copy.ts";
 import { compileDialects } from "./dialects/compile.ts";
 import { DIALECTS } from "./dialects/index.ts";
 import { FLAGS, Kind, KIND_MASK, Members, VALUE_END, VALUE_START } from "./members.ts";
@@ -27,18 +27,18 @@ export interface RecordEncoderOptions {
 }
 
 const QUOTE = 0x22;
+const CLOSE_BRACE = 0x7d;
 
 /** Bytes of a document for the names and punctuation that pannier writes around what the line says. */
 const NAMES_MAX_BYTES = 1_024;
 /** Longest `Line.pathMember`: a path of 4,096 bytes, all escaped. */
 const PATH_MEMBER_MAX_BYTES = 4_096 * ESCAPE_FACTOR + 64;
 
-const OPEN = Buffer.from('{"@timestamp":"');
-const LEVEL = Buffer.from('","log.level":"');
-const MESSAGE = Buffer.from(',"message":');
-const ERROR_MESSAGE = Buffer.from(',"error.message":');
-const REFUSED_TAGS = Buffer.from(',"tags":["refused"]');
-const ASSIGNED = Buffer.from(',"event.timestamp_source":"assigned"');
+const OPEN = new Constant('{"@timestamp":"');
+const MESSAGE = new Constant(',"message":');
+const ERROR_MESSAGE = new Constant(',"error.message":');
+const REFUSED_TAGS = new Constant(',"tags":["refused"]');
+const ASSIGNED = new Constant(',"event.timestamp_source":"assigned"');
 
 /** The span table of the line at hand. Encoding is synchronous, so one serves all encoders. */
 const members = new Members();
@@ -58,6 +58,8 @@ class Encoder implements RecordEncoder {
   /** Kinds of value by name id, for records with (1) flags and (2) an assigned time of pannier's: those names are then its own. */
   readonly #kinds: readonly Uint8Array[];
   readonly #constantBytes: number;
+  readonly #out = new Window();
+  readonly #lane = new Window();
 
   constructor(options: RecordEncoderOptions) {
     const added = addedFields(options.fields, options.serviceName);
@@ -86,75 +88,76 @@ class Encoder implements RecordEncoder {
     return payloadBytes * ESCAPE_FACTOR + this.#constantBytes;
   }
 
-  encode(line: Line, out: Buffer, at: number): number {
+  encode(line: Line, buffer: Buffer, at: number): number {
     const payload = this.#payload;
+    const choice = this.#choice;
+    const out = this.#out;
+    out.set(buffer);
     payload.set(line);
     const isJson = this.#json && payload.scan(members);
     if (isJson) {
       this.#time.setFallback(line.fallbackTime);
-      this.#choice.choose(payload.bytes, members);
+      choice.choose(payload.source.bytes, members);
     }
-    const assigned = !isJson || this.#choice.best[Role.time]! < 0;
-    at = copyAll(OPEN, out, at);
-    at = this.#writeTime(line, assigned, out, at);
-    if (line.refusedReason !== undefined) {
-      at = this.#writeRefused(line.refusedReason, out, at);
-    } else if (isJson) {
+    const assigned = !isJson || choice.best[Role.time]! < 0;
+    at = copyConstant(OPEN, out, at);
+    at = assigned ? this.#writeAssignedTime(line, out, at) : this.#writeTime(line.lane, out, at);
+    buffer[at++] = QUOTE;
+    const refused = line.refusedReason !== undefined;
+    if (isJson && !refused) {
       at = this.#writeFields(line, assigned, out, at);
     } else {
-      out[at++] = QUOTE;
-      at = this.#writeText(out, at);
+      at = copyConstant(MESSAGE, out, at);
+      at = quoteSpan(payload.source, payload.start, payload.end, out, at);
+      if (refused) at = this.#writeReason(line.refusedReason, out, at);
     }
-    if (assigned) at = copyAll(ASSIGNED, out, at);
-    at = this.#own.write(line, isJson && line.refusedReason === undefined ? this.#choice : undefined, out, at);
-    out[at++] = 0x7d;
+    if (assigned) at = copyConstant(ASSIGNED, out, at);
+    at = this.#own.write(line, isJson && !refused ? choice : undefined, out, at);
+    buffer[at++] = CLOSE_BRACE;
     return at;
   }
 
-  /** Writes the time, without the closing quote, and remembers it for the next line of the lane. */
-  #writeTime(line: Line, assigned: boolean, out: Buffer, at: number): number {
-    const { lane } = line;
-    if (assigned && lane.timeBytes > 0) return copySpan(lane.time, 0, lane.timeBytes, out, at);
-    const source = assigned ? line.fallbackTime : this.#time.bytes;
-    const length = assigned ? Math.min(line.fallbackTime.length, TIME_TEXT_BYTES) : this.#time.length;
-    for (let i = 0; i < length; i++) lane.time[i] = out[at++] = source[i]!;
+  /** The time of the line itself, which the next line of the lane takes if it has none. */
+  #writeTime(lane: Lane, out: Window, at: number): number {
+    const { text, length } = this.#time;
+    copySpan(text, 0, length, this.#laneTime(lane), 0);
     lane.timeBytes = length;
-    return at;
+    return copySpan(text, 0, length, out, at);
   }
 
-  #writeFields(line: Line, assigned: boolean, out: Buffer, at: number): number {
+  #writeAssignedTime(line: Line, out: Window, at: number): number {
+    const { lane, fallbackTime } = line;
+    if (lane.timeBytes === 0) lane.timeBytes = fallbackTime.copy(lane.time, 0, 0, TIME_TEXT_BYTES);
+    return copySpan(this.#laneTime(lane), 0, lane.timeBytes, out, at);
+  }
+
+  #laneTime(lane: Lane): Window {
+    this.#lane.set(lane.time);
+    return this.#lane;
+  }
+
+  #writeFields(line: Line, assigned: boolean, out: Window, at: number): number {
     const { best, dialect, level } = this.#choice;
-    const { bytes } = this.#payload;
-    if (best[Role.level]! >= 0) {
-      at = copyAll(LEVEL, out, at);
-      at = copyAll(dialect.levels[level]!, out, at);
-    }
-    out[at++] = QUOTE;
+    const { source } = this.#payload;
+    if (best[Role.level]! >= 0) at = copyConstant(dialect.levels[level]!, out, at);
     const message = best[Role.message]!;
     if (message >= 0) {
-      at = copyAll(MESSAGE, out, at);
+      at = copyConstant(MESSAGE, out, at);
       const { entries } = members;
       const start = entries[message + VALUE_START]!;
       const end = entries[message + VALUE_END]!;
       const isText = (entries[message + FLAGS]! & KIND_MASK) === Kind.text;
-      at = isText ? copySpan(bytes, start, end, out, at) : quoteSpan(bytes, start, end, out, at);
+      at = isText ? copySpan(source, start, end, out, at) : quoteSpan(source, start, end, out, at);
     }
     const own = (line.flags !== 0 ? 1 : 0) | (assigned ? 2 : 0);
-    return this.#fields.write(bytes, this.#kinds[own]!, out, at);
+    return this.#fields.write(source, this.#kinds[own]!, out, at);
   }
 
-  #writeText(out: Buffer, at: number): number {
-    const { bytes, start, end } = this.#payload;
-    at = copyAll(MESSAGE, out, at);
-    return quoteSpan(bytes, start, end, out, at);
-  }
-
-  #writeRefused(reason: string, out: Buffer, at: number): number {
-    out[at++] = QUOTE;
-    at = this.#writeText(out, at);
-    at = copyAll(ERROR_MESSAGE, out, at);
-    const text = Buffer.from(reason.slice(0, REASON_MAX_CHARS));
-    at = quoteSpan(text, 0, text.length, out, at);
-    return copyAll(REFUSED_TAGS, out, at);
+  /** What the server had against the first form of the record. */
+  #writeReason(reason: string, out: Window, at: number): number {
+    const text = new Constant(reason.slice(0, REASON_MAX_CHARS));
+    at = copyConstant(ERROR_MESSAGE, out, at);
+    at = quoteSpan(text.source, 0, text.length, out, at);
+    return copyConstant(REFUSED_TAGS, out, at);
   }
 }

@@ -1,7 +1,7 @@
 import { LineFlag } from "../core/record.ts";
 import type { Line } from "../core/record.ts";
 import type { Choice } from "./choose.ts";
-import { copyAll, writeInteger } from "./copy.ts";
+import { Constant, copyConstant, Window, writeInteger, copySpan } from "./copy.ts";
 import type { Vocabulary } from "./dialects/compile.ts";
 import { ECS_KINDS, METADATA_NAMES } from "./ecs.ts";
 
@@ -29,25 +29,27 @@ export function addedFields(fields: Readonly<Record<string, unknown>>, serviceNa
   return [...result].map(([name, value]) => ({ name, value }));
 }
 
-const OFFSET = Buffer.from(',"log.offset":');
-const ORIGINAL_BYTES = Buffer.from(',"log.original_bytes":');
+const OFFSET = new Constant(',"log.offset":');
+const ORIGINAL_BYTES = new Constant(',"log.original_bytes":');
 
 /** `,"log.flags":["truncated"]` for each set of flags. */
 const FLAGS_MEMBERS = Array.from({ length: 8 }, (_, flags) => {
   const names = Object.entries(LineFlag).flatMap(([name, bit]) => ((flags & bit) !== 0 ? [name] : []));
-  return Buffer.from(names.length === 0 ? "" : `,"log.flags":${JSON.stringify(names)}`);
+  return new Constant(names.length === 0 ? "" : `,"log.flags":${JSON.stringify(names)}`);
 });
 
 /** Writes what pannier says about a record, behind what the application said. */
 export class OwnFields {
-  readonly #members: readonly Buffer[];
-  readonly #all: Buffer;
+  readonly #members: readonly Constant[];
+  readonly #all: Constant;
   /** Role of each added name in a record, 0 when it has none. */
   readonly #roles: readonly number[];
+  readonly #path = new Window();
 
   constructor(fields: readonly AddedField[], vocabulary: Vocabulary) {
-    this.#members = fields.map(({ name, value }) => Buffer.from(`,${JSON.stringify(name)}:${JSON.stringify(value)}`));
-    this.#all = Buffer.concat(this.#members);
+    const members = fields.map(({ name, value }) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`);
+    this.#members = members.map((text) => new Constant(text));
+    this.#all = new Constant(members.join(""));
     this.#roles = fields.map(({ name }) => vocabulary.fieldRoles[vocabulary.names.idOf(name)]!);
   }
 
@@ -57,35 +59,36 @@ export class OwnFields {
   }
 
   /** `choice` says what the line has already; undefined: nothing. */
-  write(line: Line, choice: Choice | undefined, out: Buffer, at: number): number {
-    out[at++] = 0x2c;
-    at = copyAll(line.pathMember, out, at);
-    at = copyAll(OFFSET, out, at);
-    at = writeInteger(line.offset, out, at);
+  write(line: Line, choice: Choice | undefined, out: Window, at: number): number {
+    this.#path.set(line.pathMember);
+    out.bytes[at++] = 0x2c;
+    at = copySpan(this.#path, 0, line.pathMember.length, out, at);
+    at = copyConstant(OFFSET, out, at);
+    at = writeInteger(line.offset, out.bytes, at);
     at = this.#writeAdded(choice, out, at);
     if (line.flags !== 0) {
-      at = copyAll(FLAGS_MEMBERS[line.flags & 7]!, out, at);
+      at = copyConstant(FLAGS_MEMBERS[line.flags & 7]!, out, at);
       if ((line.flags & LineFlag.truncated) !== 0) {
-        at = copyAll(ORIGINAL_BYTES, out, at);
-        at = writeInteger(line.originalBytes, out, at);
+        at = copyConstant(ORIGINAL_BYTES, out, at);
+        at = writeInteger(line.originalBytes, out.bytes, at);
       }
     }
     return at;
   }
 
-  #writeAdded(choice: Choice | undefined, out: Buffer, at: number): number {
-    if (choice === undefined) return copyAll(this.#all, out, at);
+  #writeAdded(choice: Choice | undefined, out: Window, at: number): number {
+    if (choice === undefined) return copyConstant(this.#all, out, at);
     let missing = 0;
     const { best, hasAdded } = choice;
     for (let i = 0; i < this.#roles.length; i++) {
       const role = this.#roles[i]!;
       if (role === 0 ? hasAdded[i + 1] === 0 : best[role]! < 0) missing++;
     }
-    if (missing === this.#roles.length) return copyAll(this.#all, out, at);
+    if (missing === this.#roles.length) return copyConstant(this.#all, out, at);
     if (missing === 0) return at;
     for (let i = 0; i < this.#roles.length; i++) {
       const role = this.#roles[i]!;
-      if (role === 0 ? hasAdded[i + 1] === 0 : best[role]! < 0) at = copyAll(this.#members[i]!, out, at);
+      if (role === 0 ? hasAdded[i + 1] === 0 : best[role]! < 0) at = copyConstant(this.#members[i]!, out, at);
     }
     return at;
   }

@@ -1,6 +1,7 @@
 import type { Line } from "../core/record.ts";
 import { scanJson } from "./formats/json.ts";
 import type { Members } from "./members.ts";
+import { Window } from "./copy.ts";
 import { isUtf8Span, repairUtf8 } from "./utf8.ts";
 
 const OPEN_BRACE = 0x7b;
@@ -9,27 +10,32 @@ const CARRIAGE_RETURN = 0x0d;
 
 /** Where a line is put when it cannot be read where it is. Encoding is synchronous, so one serves all encoders. */
 let scratch = Buffer.alloc(0);
+const scratchSource = new Window();
 
 /** The text of the line at hand: its bytes as they stand in the read buffer or, when they have to change first, a copy. */
 export class Payload {
-  bytes: Buffer = scratch;
+  /** The read buffer or the scratch. */
+  source: Window;
   start = 0;
   end = 0;
+  readonly #read = new Window();
 
   /** `maxLineBytes`: so that no line has to make the scratch larger. */
   constructor(maxLineBytes: number) {
     growScratch(maxLineBytes);
+    this.source = this.#read;
   }
 
   /** Takes the line, repaired where it is not UTF-8. */
   set(line: Line): void {
-    this.bytes = line.bytes;
+    this.#read.set(line.bytes);
+    this.source = this.#read;
     this.start = line.start;
     this.end = line.end;
     if (line.knownUtf8 || isUtf8Span(line.bytes, line.start, line.end)) return;
     growScratch(line.end - line.start);
     this.end = repairUtf8(line.bytes, line.start, line.end, scratch, 0);
-    this.bytes = scratch;
+    this.source = scratchSource;
     this.start = 0;
     scratch[this.end] = 0;
   }
@@ -38,31 +44,33 @@ export class Payload {
   scan(members: Members): boolean {
     if (!this.#beginsWithBrace()) return false;
     // The scanner runs up to a control character, which behind a line is its line end. Behind a cut line it is missing.
-    if (this.end >= this.bytes.length || this.bytes[this.end]! >= 0x20) this.#copyToScratch();
-    if (!scanJson(this.bytes, this.start, this.end, members)) return false;
+    const { bytes } = this.source;
+    if (this.end >= bytes.length || bytes[this.end]! >= 0x20) this.#copyToScratch();
+    if (!scanJson(this.source.bytes, this.start, this.end, members)) return false;
     if (members.hasLineBreaks) {
       this.#copyToScratch();
       // A line break inside of a text is escaped, so that all that are found are white space.
       for (let p = 0; p < this.end; p++) {
         if (scratch[p] === LINE_FEED || scratch[p] === CARRIAGE_RETURN) scratch[p] = 0x20;
       }
-      return scanJson(this.bytes, this.start, this.end, members);
+      return scanJson(this.source.bytes, this.start, this.end, members);
     }
     return true;
   }
 
   #beginsWithBrace(): boolean {
+    const { bytes } = this.source;
     let p = this.start;
-    while (p < this.end && this.bytes[p]! <= 0x20) p++;
-    return p < this.end && this.bytes[p] === OPEN_BRACE;
+    while (p < this.end && bytes[p]! <= 0x20) p++;
+    return p < this.end && bytes[p] === OPEN_BRACE;
   }
 
   #copyToScratch(): void {
     const length = this.end - this.start;
-    if (this.bytes !== scratch) {
+    if (this.source !== scratchSource) {
       growScratch(length);
-      this.bytes.copy(scratch, 0, this.start, this.end);
-      this.bytes = scratch;
+      this.source.bytes.copy(scratch, 0, this.start, this.end);
+      this.source = scratchSource;
     }
     this.start = 0;
     this.end = length;
@@ -76,5 +84,7 @@ export function scratchBytes(maxLineBytes: number): number {
 }
 
 function growScratch(lineBytes: number): void {
-  if (scratch.length < scratchBytes(lineBytes)) scratch = Buffer.allocUnsafeSlow(scratchBytes(lineBytes));
+  if (scratch.length >= scratchBytes(lineBytes)) return;
+  scratch = Buffer.allocUnsafeSlow(scratchBytes(lineBytes));
+  scratchSource.set(scratch);
 }

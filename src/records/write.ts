@@ -2,7 +2,7 @@ import type { Choice } from "./choose.ts";
 import { Gives, ID_MASK, ROLE_SHIFT } from "./choose.ts";
 import { lineColon } from "./caller.ts";
 import { EMPTY_KEY, hasMemberNamedEmpty, writeClean } from "./clean.ts";
-import { copyAll, copySpan } from "./copy.ts";
+import { Constant, copyConstant, copySpan, Window } from "./copy.ts";
 import { Opening } from "./dialects/compile.ts";
 import type { Vocabulary } from "./dialects/compile.ts";
 import { Duplicates } from "./duplicates.ts";
@@ -35,17 +35,17 @@ const CLOSE_BRACE = 0x7d;
 const SPECIAL = MemberFlag.superseded | MemberFlag.blankKey | MemberFlag.hugeNumber | MemberFlag.unclean;
 const UNCLEAN = MemberFlag.hugeNumber | MemberFlag.unclean;
 
-const APP = Buffer.from("app.");
-const NO_PREFIX = Buffer.alloc(0);
-const APP_TIME = Buffer.from("app.time");
-const APP_LEVEL = Buffer.from("app.level");
-const APP_MESSAGE = Buffer.from("app.message");
-const APP_EMPTY = Buffer.from("app.empty");
+const APP = new Constant("app.");
+const NO_PREFIX = new Constant("");
+const APP_TIME = new Constant("app.time");
+const APP_LEVEL = new Constant("app.level");
+const APP_MESSAGE = new Constant("app.message");
+const APP_EMPTY = new Constant("app.empty");
 
 /** `,"log.level":` and so on: index role. */
-const PREFIXES: readonly Buffer[] = Array.from({ length: ROLES }, (_, role) => {
+const PREFIXES: readonly Constant[] = Array.from({ length: ROLES }, (_, role) => {
   const name = Object.entries(Role).find(([, number]) => number === role)![0] as RoleName;
-  return Buffer.from(`,${JSON.stringify(ROLE_FIELD[name] ?? "")}:`);
+  return new Constant(`,${JSON.stringify(ROLE_FIELD[name] ?? "")}:`);
 });
 
 /** Writes the application's own fields in their order, behind the three that stand first. */
@@ -56,8 +56,8 @@ export class FieldWriter {
   readonly #duplicates = new Duplicates();
   readonly #taken: TakenNames;
   // What is being written; set by `write`.
-  #bytes: Buffer = Buffer.alloc(0);
-  #out: Buffer = Buffer.alloc(0);
+  #source: Window = new Window();
+  #out: Window = new Window();
   #kinds: Uint8Array;
 
   constructor(vocabulary: Vocabulary, choice: Choice, members: Members) {
@@ -69,9 +69,9 @@ export class FieldWriter {
   }
 
   /** `kinds`: which kinds of value may stand under a name in this record. */
-  write(bytes: Buffer, kinds: Uint8Array, out: Buffer, at: number): number {
+  write(source: Window, kinds: Uint8Array, out: Window, at: number): number {
     const { entries, count } = this.#members;
-    this.#bytes = bytes;
+    this.#source = source;
     this.#out = out;
     this.#kinds = kinds;
     this.#duplicates.clear();
@@ -100,8 +100,8 @@ export class FieldWriter {
         runEnd = entries[entry + VALUE_END]!;
       } else {
         if (runStart >= 0) {
-          out[at++] = COMMA;
-          at = copySpan(bytes, runStart, runEnd, out, at);
+          out.bytes[at++] = COMMA;
+          at = copySpan(source, runStart, runEnd, out, at);
           runStart = -1;
         }
         at = this.#writeMember(i, 0, at);
@@ -109,10 +109,10 @@ export class FieldWriter {
       i = entries[entry + NEXT]!;
     }
     if (runStart >= 0) {
-      out[at++] = COMMA;
-      at = copySpan(bytes, runStart, runEnd, out, at);
+      out.bytes[at++] = COMMA;
+      at = copySpan(source, runStart, runEnd, out, at);
     }
-    return this.#duplicates.write(bytes, entries, out, at);
+    return this.#duplicates.write(source, entries, out, at);
   }
 
   #isUnfit(entry: number): boolean {
@@ -153,8 +153,8 @@ export class FieldWriter {
     const misplaced = other >= 0 || (id !== 0 && ((this.#kinds[id]! >> kind) & 1) === 0);
     if (misplaced) return this.#writeNamed(APP, parent, index, at);
     if (parent !== 0) return this.#writeNamed(NO_PREFIX, parent, index, at);
-    this.#out[at++] = COMMA;
-    at = copySpan(this.#bytes, entries[entry + KEY_START]! - 1, entries[entry + VALUE_START]!, this.#out, at);
+    this.#out.bytes[at++] = COMMA;
+    at = copySpan(this.#source, entries[entry + KEY_START]! - 1, entries[entry + VALUE_START]!, this.#out, at);
     return this.#writeValue(index, at);
   }
 
@@ -178,7 +178,7 @@ export class FieldWriter {
       case Role.stack:
         return this.#writeError(entry, choice.stackText, choice.stackGives, at);
       default:
-        at = copyAll(PREFIXES[role]!, this.#out, at);
+        at = copyConstant(PREFIXES[role]!, this.#out, at);
         return this.#writeValue(index, at);
     }
   }
@@ -188,10 +188,10 @@ export class FieldWriter {
     const entries = this.#members.entries;
     const start = entries[entry + VALUE_START]! + 1;
     const end = entries[entry + VALUE_END]! - 1;
-    const colon = lineColon(this.#bytes, start, end);
+    const colon = lineColon(this.#source.bytes, start, end);
     at = this.#writeText(Role.originFile, start, colon, at);
-    at = copyAll(PREFIXES[Role.originLine]!, this.#out, at);
-    return copySpan(this.#bytes, colon + 1, end, this.#out, at);
+    at = copyConstant(PREFIXES[Role.originLine]!, this.#out, at);
+    return copySpan(this.#source, colon + 1, end, this.#out, at);
   }
 
   /** An error text becomes its type, its first line and, where it has more lines, all of it. */
@@ -209,10 +209,10 @@ export class FieldWriter {
   /** Writes a part of a JSON text under the name of a role. */
   #writeText(role: number, start: number, end: number, at: number): number {
     const out = this.#out;
-    at = copyAll(PREFIXES[role]!, out, at);
-    out[at++] = QUOTE;
-    at = copySpan(this.#bytes, start, end, out, at);
-    out[at++] = QUOTE;
+    at = copyConstant(PREFIXES[role]!, out, at);
+    out.bytes[at++] = QUOTE;
+    at = copySpan(this.#source, start, end, out, at);
+    out.bytes[at++] = QUOTE;
     return at;
   }
 
@@ -242,12 +242,12 @@ export class FieldWriter {
     }
     if (picked > 0 && rest === 0) return at;
     const out = this.#out;
-    out[at++] = COMMA;
-    at = copySpan(this.#bytes, entries[entry + KEY_START]! - 1, entries[entry + VALUE_START]!, out, at);
+    out.bytes[at++] = COMMA;
+    at = copySpan(this.#source, entries[entry + KEY_START]! - 1, entries[entry + VALUE_START]!, out, at);
     if (picked === 0) return this.#writeValue(index, at);
-    out[at++] = OPEN_BRACE;
+    out.bytes[at++] = OPEN_BRACE;
     const first = at;
-    let empty = hasMemberNamedEmpty(this.#bytes, this.#members, index + 1);
+    let empty = hasMemberNamedEmpty(this.#source.bytes, this.#members, index + 1);
     for (let i = index + 1; i < end; i = entries[(i << ENTRY_SHIFT) + NEXT]!) {
       const member = i << ENTRY_SHIFT;
       const flags = entries[member + FLAGS]!;
@@ -257,54 +257,54 @@ export class FieldWriter {
         this.#duplicates.add(member);
         continue;
       }
-      if (at > first) out[at++] = COMMA;
+      if (at > first) out.bytes[at++] = COMMA;
       if (blank) {
         empty = true;
-        at = copyAll(EMPTY_KEY, out, at);
+        at = copyConstant(EMPTY_KEY, out, at);
       } else {
-        at = copySpan(this.#bytes, entries[member + KEY_START]! - 1, entries[member + VALUE_START]!, out, at);
+        at = copySpan(this.#source, entries[member + KEY_START]! - 1, entries[member + VALUE_START]!, out, at);
       }
       at = this.#writeValue(i, at);
     }
-    out[at++] = CLOSE_BRACE;
+    out.bytes[at++] = CLOSE_BRACE;
     return at;
   }
 
   /** Writes a member under a name that pannier makes; when the record has that name already its value is kept as a duplicate. */
-  #writeUnder(name: Buffer, index: number, at: number): number {
+  #writeUnder(name: Constant, index: number, at: number): number {
     const out = this.#out;
     const before = at;
-    out[at++] = COMMA;
-    out[at++] = QUOTE;
-    at = copyAll(name, out, at);
+    out.bytes[at++] = COMMA;
+    out.bytes[at++] = QUOTE;
+    at = copyConstant(name, out, at);
     return this.#finishNamed(index, before, at);
   }
 
   /** The same with the name: prefix, name of the opened object, key. */
-  #writeNamed(prefix: Buffer, parent: number, index: number, at: number): number {
+  #writeNamed(prefix: Constant, parent: number, index: number, at: number): number {
     const entries = this.#members.entries;
     const entry = index << ENTRY_SHIFT;
     const out = this.#out;
     const before = at;
-    out[at++] = COMMA;
-    out[at++] = QUOTE;
-    at = copyAll(prefix, out, at);
+    out.bytes[at++] = COMMA;
+    out.bytes[at++] = QUOTE;
+    at = copyConstant(prefix, out, at);
     if (parent !== 0) {
-      at = copyAll(this.#vocabulary.names.bytesOf(parent), out, at);
-      out[at++] = DOT;
+      at = copyConstant(this.#vocabulary.names.textOf(parent), out, at);
+      out.bytes[at++] = DOT;
     }
-    at = copySpan(this.#bytes, entries[entry + KEY_START]!, entries[entry + KEY_END]!, out, at);
+    at = copySpan(this.#source, entries[entry + KEY_START]!, entries[entry + KEY_END]!, out, at);
     return this.#finishNamed(index, before, at);
   }
 
   #finishNamed(index: number, before: number, at: number): number {
     const out = this.#out;
-    if (!this.#taken.take(this.#bytes, this.#members, out, before + 2, at)) {
+    if (!this.#taken.take(this.#source.bytes, this.#members, out.bytes, before + 2, at)) {
       this.#duplicates.add(index << ENTRY_SHIFT);
       return before;
     }
-    out[at++] = QUOTE;
-    out[at++] = COLON;
+    out.bytes[at++] = QUOTE;
+    out.bytes[at++] = COLON;
     return this.#writeValue(index, at);
   }
 
@@ -312,8 +312,8 @@ export class FieldWriter {
     const entries = this.#members.entries;
     const entry = index << ENTRY_SHIFT;
     if ((entries[entry + FLAGS]! & UNCLEAN) !== 0) {
-      return writeClean(this.#bytes, this.#members, index, this.#duplicates, this.#out, at);
+      return writeClean(this.#source, this.#members, index, this.#duplicates, this.#out, at);
     }
-    return copySpan(this.#bytes, entries[entry + VALUE_START]!, entries[entry + VALUE_END]!, this.#out, at);
+    return copySpan(this.#source, entries[entry + VALUE_START]!, entries[entry + VALUE_END]!, this.#out, at);
   }
 }

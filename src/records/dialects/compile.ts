@@ -1,3 +1,4 @@
+import { Constant } from "../copy.ts";
 import { ANY_KIND, ECS_KINDS, isOpened, METADATA_NAMES } from "../ecs.ts";
 import { Kind } from "../members.ts";
 import { Names } from "../names.ts";
@@ -25,7 +26,7 @@ export interface CompiledDialect {
   readonly openings: Uint8Array;
   readonly levelNames: Names;
   /** What goes out for each of them. */
-  readonly levels: readonly Buffer[];
+  readonly levels: readonly Constant[];
   readonly when: readonly FactSet[];
   readonly unless: FactSet;
 }
@@ -120,8 +121,10 @@ export function compileDialects(dialects: readonly Dialect[], addedNames: readon
     for (const name of Object.keys(ECS_KINDS)) if (isOpened(name)) openings[names.idOf(name)] = Opening.dotted;
     openings.forEach((opening, id) => (mayOpen[id]! |= opening));
     const levelNames = new Names(Object.keys(dialect.levels));
-    const levels: Buffer[] = [];
-    for (const [name, level] of Object.entries(dialect.levels)) levels[levelNames.idOf(name)] = Buffer.from(level);
+    const levels: Constant[] = [];
+    for (const [name, level] of Object.entries(dialect.levels)) {
+      levels[levelNames.idOf(name)] = new Constant(`,"log.level":${JSON.stringify(level)}`);
+    }
     return { name: dialect.name, roles, ranks, openings, levelNames, levels, ...sets[index]! };
   });
   return {

@@ -1,5 +1,6 @@
 import { TIME_MAX_DISTANCE_YEARS } from "../../core/limits.ts";
 import { TIME_TEXT_BYTES } from "../../core/record.ts";
+import { Window } from "../copy.ts";
 import { daysOf, writeDate, writeTwo } from "./civil.ts";
 import type { Zone } from "./zone.ts";
 
@@ -14,10 +15,10 @@ const NUMBER_MAX_BYTES = 48;
 
 /** Reads times as loggers write them into the one form that is sent: RFC 3339 in UTC, at the resolution that was written. */
 export class RecordTime {
-  /** The time that was read: bytes[0, length). */
-  readonly bytes: Buffer = Buffer.alloc(TIME_TEXT_BYTES);
+  /** The time that was read: its first `length` bytes. */
+  readonly text: Window = new Window(Buffer.alloc(2 * TIME_TEXT_BYTES));
   length = 0;
-  /** Nothing of what was written is missing from `bytes`. */
+  /** Nothing of what was written is missing from `text`. */
   exact = true;
 
   readonly #zone: Zone;
@@ -63,7 +64,8 @@ export class RecordTime {
     if (!this.#parseText(bytes, start, end)) return false;
     if (this.#second < this.#earliest || this.#second > this.#latest) return false;
     if (this.#asWritten) {
-      for (let p = start; p < end; p++) this.bytes[p - start] = bytes[p]!;
+      const out = this.text.bytes;
+      for (let p = start; p < end; p++) out[p - start] = bytes[p]!;
       this.length = end - start;
       return true;
     }
@@ -122,7 +124,7 @@ export class RecordTime {
       this.#writtenDay = day;
       this.#writtenSecond = second;
     }
-    const out = this.bytes;
+    const out = this.text.bytes;
     for (let i = 0; i < 19; i++) out[i] = written[i]!;
     let at = 19;
     let end = this.#fractionEnd;
