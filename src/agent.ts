@@ -46,6 +46,7 @@ export async function runAgent(options: AgentOptions): Promise<ExitCode> {
   let last: DrainFile[] | undefined;
 
   const state = await openState({ directory: config.stateDir, podUid: options.podUid, clock, log });
+  for (const { was, name } of config.sinks) if (was !== undefined) state.renameSink(was, name);
   const readBuffer = new ReadBuffer(plan.readBufferBytes, log);
   const serviceName = options.serviceName === undefined ? {} : { serviceName: options.serviceName };
   const inputs = config.inputs.map((input) => ({

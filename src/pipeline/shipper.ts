@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BatchPool } from "../batches/pool.ts";
 import type { Batch } from "../core/batch.ts";
-import { describe } from "../core/errors.ts";
+import { PannierError, describe } from "../core/errors.ts";
 import { UNCOMMITTED_SEGMENTS_MAX } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
 import { DeliveryAborted, type Sink } from "../core/sink.ts";
@@ -113,6 +113,7 @@ export class Shipper {
       try {
         return write();
       } catch (error) {
+        if (!(error instanceof PannierError) || error.code !== "state_write_failed") throw error;
         const message = `${describe(error)}; ${this.#sink.name} waits and tries again, nothing is lost`;
         this.#log.error("state_write_failed", message, { sink: this.#sink.name });
         await sleep(RETRY_MS, undefined, { signal: this.#stop.signal });
