@@ -1,6 +1,6 @@
 import type { InputConfig } from "../core/config.ts";
 import type { StateStore } from "../core/state.ts";
-import type { Entry, Family } from "./family.ts";
+import { type Entry, type Family, isAsleep } from "./family.ts";
 import { lookAt } from "./open.ts";
 import type { Roster } from "./roster.ts";
 
@@ -40,7 +40,7 @@ export function arrange(family: Family, entries: readonly Entry[], options: Arra
     const status = isLive(entry, entries) ? "live" : "rotated";
     let source = roster.find(entry.look.id);
     if (source !== undefined && source.family !== family && !roster.adopt(source, entry.look, family)) continue;
-    if (source === undefined && !roster.isAsleep(family, entry.look)) {
+    if (source === undefined && !isAsleep(family, entry.look)) {
       const onlyKnown = !isWanted(family, entry, options);
       if (onlyKnown && !roster.identity.knows(entry.look.inode)) continue;
       const isNewerThanState = isNewer(entry, options.oldestKnownMs);
@@ -62,7 +62,7 @@ function isLive(entry: Entry, entries: readonly Entry[]): boolean {
 
 /** A sibling that no pattern names is read when all is to be read, or when it came after a file that the state knows. */
 function isWanted(family: Family, entry: Entry, options: ArrangeOptions): boolean {
-  if (entry.suffix === "" || entry.matched || options.inputs[family.input]!.startAt === "beginning") return true;
+  if (entry.suffix === "" || entry.matched || options.inputs[family.input].startAt === "beginning") return true;
   return isNewer(entry, options.oldestKnownMs);
 }
 

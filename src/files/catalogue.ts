@@ -5,15 +5,17 @@ import type { Log } from "../core/log.ts";
 import type { SourceFile } from "../core/source.ts";
 import type { StateStore } from "../core/state.ts";
 import { Directories } from "./directories.ts";
+import type { FileEvents } from "./events.ts";
 import { Hints } from "./hints.ts";
+import { KnownFamilies } from "./known.ts";
 import { Patterns } from "./patterns.ts";
 import { Reports } from "./reports.ts";
-import { type FileEvents, Roster } from "./roster.ts";
+import { Roster } from "./roster.ts";
 import { Slice } from "./slice.ts";
 import type { Source } from "./source.ts";
 import { Sweep } from "./sweep.ts";
 
-export type { FileEvents } from "./roster.ts";
+export type { FileEvents } from "./events.ts";
 
 export interface FileCatalogueOptions {
   readonly inputs: readonly InputConfig[];
@@ -55,9 +57,10 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   const hints = new Hints(log, (directory) => sweep.hint(directory));
   const found = hints.add.bind(hints);
   const lost = hints.remove.bind(hints);
-  const directories = new Directories({ inputs, patterns, roster, state, clock, reports, slice, found, lost });
-  const { isNeeded } = options;
+  const known = new KnownFamilies(patterns, state);
+  const directories = new Directories({ inputs, patterns, roster, state, known, clock, reports, slice, found, lost });
   const rearm = hints.rearm.bind(hints);
+  const isNeeded = (source: Source): boolean => options.isNeeded(source);
   const sweep = new Sweep({ directories, roster, clock, slice, reports, isNeeded, rearm, tidy });
 
   function reportPatternsWithoutMatch(): void {
@@ -80,7 +83,7 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   /** The state forgets vanished files after a day; what is remembered here goes with them. */
   function tidy(): void {
     roster.identity.prune();
-    directories.refreshKnown();
+    known.refresh();
   }
 
   return {

@@ -21,6 +21,7 @@ export function checkSource(
   const stats = fstatSync(source.fd);
   if (stats.size < source.size) roster.replace(source);
   else if (stats.size > source.size) roster.grow(source, stats.size, stats.mtimeMs);
+  else if (stats.mtimeMs !== source.mtimeMs) roster.suspect(source, stats.mtimeMs);
   if (stats.nlink === 0) roster.setStatus(source, "unlinked");
   source.dueAtMs = nextLookMs(nowMs, source.quietSinceMs);
   if (source.status === "rotated" || source.status === "unlinked") {

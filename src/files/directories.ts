@@ -1,4 +1,4 @@
-import { basename, dirname } from "node:path";
+import { dirname } from "node:path";
 import { statSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
 import type { InputConfig } from "../core/config.ts";
@@ -6,15 +6,16 @@ import { describe, systemCode } from "../core/errors.ts";
 import { HOT_FOR_MS, SWEEP_COLD_MS, WALK_MAX_DEPTH, WALK_MAX_ENTRIES } from "../core/limits.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
 import { arrange } from "./arrange.ts";
+import { type Directory, activeAtMs, dormantFiles, newDirectory } from "./directory.ts";
 import type { Entry, Family } from "./family.ts";
-import { type Listing, type ListOptions, join, listDirectory } from "./listing.ts";
+import { type Listing, type ListOptions, listDirectory } from "./listing.ts";
 import { osPath } from "./names.ts";
 import { lookAt } from "./open.ts";
 import type { Patterns } from "./patterns.ts";
+import type { KnownFamilies } from "./known.ts";
 import { nextLookMs } from "./pace.ts";
 import type { Reports } from "./reports.ts";
 import type { Roster } from "./roster.ts";
-import { parseSibling } from "./siblings.ts";
 import type { Slice } from "./slice.ts";
 
 /** A file system may keep times in steps of two seconds: a directory that changed just now may change again unseen. */
@@ -22,23 +23,12 @@ const MTIME_STEP_MS = 2_000;
 /** A directory that changes while it is listed is listed again at once, this often. */
 const LISTINGS_MAX = 3;
 
-export interface Directory {
-  readonly path: string;
-  readonly isRoot: boolean;
-  readonly depth: number;
-  readonly families: Map<string, Family>;
-  /** As of the last listing; undefined: never listed, or something in it could not be opened. */
-  mtimeNs: bigint | undefined;
-  listedAtMs: number;
-  changedAtMs: number;
-  dueAtMs: number;
-}
-
 export interface DirectoriesOptions {
   readonly inputs: readonly InputConfig[];
   readonly patterns: Patterns;
   readonly roster: Roster;
   readonly state: StateStore;
+  readonly known: KnownFamilies;
   readonly clock: Clock;
   readonly reports: Reports;
   readonly slice: Slice;
@@ -51,13 +41,10 @@ export interface DirectoriesOptions {
 export class Directories {
   readonly all: Map<string, Directory> = new Map();
   readonly #o: DirectoriesOptions;
-  /** By base path: when the oldest file that the state knows was last written to, at first sight. */
-  #oldestKnownMs = new Map<string, number>();
   #entriesLeft = 0;
 
   constructor(options: DirectoriesOptions) {
     this.#o = options;
-    this.refreshKnown();
   }
 
   /** Finds where to look: a path that is a directory is looked at itself, another one's parent is. */
@@ -72,22 +59,11 @@ export class Directories {
     this.#entriesLeft = WALK_MAX_ENTRIES;
   }
 
-  /** Takes over which families the state knows. */
-  refreshKnown(): void {
-    const known = new Map<string, number>();
-    for (const { path, seenMtimeMs } of this.#o.state.files.values()) {
-      noteKnown(known, basePath(path, this.#o.patterns), seenMtimeMs);
-    }
-    this.#oldestKnownMs = known;
-  }
-
   /** Records of known files that are not open. */
   dormantRecords(): ReadonlySet<FileRecord> {
     const records = new Set<FileRecord>();
-    for (const { families } of this.all.values()) {
-      for (const { dormant } of families.values()) {
-        for (const { record } of dormant.values()) if (record !== undefined) records.add(record);
-      }
+    for (const directory of this.all.values()) {
+      for (const { record } of dormantFiles(directory)) if (record !== undefined) records.add(record);
     }
     return records;
   }
@@ -100,40 +76,34 @@ export class Directories {
 
   #ensure(path: string, isRoot: boolean, depth: number): void {
     if (this.all.has(path) || depth > WALK_MAX_DEPTH) return;
-    const directory: Directory = {
-      path,
-      isRoot,
-      depth,
-      families: new Map(),
-      mtimeNs: undefined,
-      listedAtMs: -Infinity,
-      changedAtMs: this.#o.clock.monotonicMs(),
-      dueAtMs: 0,
-    };
+    const directory = newDirectory(path, isRoot, depth, this.#o.clock.monotonicMs());
     this.all.set(path, directory);
     this.#o.found(directory);
   }
 
-  /** Looks whether a directory has changed, and if so, or with `full`, lists it and arranges its families. */
-  async check(directory: Directory, full: boolean): Promise<void> {
+  /**
+   * Looks whether a directory has changed, and if so lists it and arranges its families. `full` lists it anyway; so does a
+   * hint when it may be about a file that is not open.
+   */
+  async check(directory: Directory, full: boolean, isHinted: boolean): Promise<void> {
     const { clock } = this.#o;
     const nowMs = clock.monotonicMs();
     const mtimeNs = this.#statMtime(directory);
     if (mtimeNs === undefined) await this.#vanish(directory);
-    else if (full || this.#mayHaveChanged(directory, mtimeNs, nowMs)) await this.#list(directory, mtimeNs);
-    directory.dueAtMs = nextLookMs(nowMs, this.#activeAtMs(directory));
+    else if (
+      full ||
+      (isHinted && dormantFiles(directory).length > 0) ||
+      this.#mayHaveChanged(directory, mtimeNs, nowMs)
+    ) {
+      await this.#list(directory, mtimeNs);
+    }
+    directory.dueAtMs = nextLookMs(nowMs, activeAtMs(directory));
   }
 
   #mayHaveChanged(directory: Directory, mtimeNs: bigint, nowMs: number): boolean {
     if (directory.mtimeNs !== mtimeNs) return true;
     const ageMs = this.#o.clock.nowMs() - Number(mtimeNs / 1_000_000n);
     return Math.abs(ageMs) < MTIME_STEP_MS || nowMs - directory.listedAtMs >= SWEEP_COLD_MS;
-  }
-
-  #activeAtMs(directory: Directory): number {
-    let activeAtMs = directory.changedAtMs;
-    for (const family of directory.families.values()) activeAtMs = Math.max(activeAtMs, family.activeAtMs);
-    return activeAtMs;
   }
 
   /** Undefined when there is no such directory (any more). A root may be a link, what lies below may not. */
@@ -210,11 +180,11 @@ export class Directories {
   }
 
   #arrange(family: Family, entries: readonly Entry[]): boolean {
-    const { roster, inputs, state, clock, reports } = this.#o;
+    const { roster, inputs, state, clock, reports, known } = this.#o;
     try {
-      const oldestKnownMs = this.#oldestKnownMs.get(family.base);
+      const oldestKnownMs = known.oldestMs(family.base);
       const complete = arrange(family, entries, { roster, inputs, state, nowMs: clock.nowMs(), oldestKnownMs });
-      for (const { record } of family.members) noteKnown(this.#oldestKnownMs, family.base, record.seenMtimeMs);
+      for (const { record } of family.members) known.note(family.base, record.seenMtimeMs);
       reports.healed("sweep_failed", family.base);
       return complete;
     } catch (error) {
@@ -241,18 +211,6 @@ export class Directories {
     const message = `the directory ${directory.path} cannot be read (${code}); it is tried again and again`;
     this.#o.reports.once("warn", "directory_unreadable", directory.path, message);
   }
-}
-
-function noteKnown(known: Map<string, number>, base: string, seenMtimeMs: number): void {
-  known.set(base, Math.min(known.get(base) ?? Infinity, seenMtimeMs));
-}
-
-/** The path without a rotation suffix. */
-function basePath(path: string, patterns: Patterns): string {
-  const directory = dirname(path);
-  const isWatched = (base: string): boolean => patterns.ownerOf(join(directory, base)) >= 0;
-  const sibling = parseSibling(basename(path), isWatched);
-  return sibling === undefined ? path : join(directory, sibling.base);
 }
 
 function isDirectory(path: string): boolean {

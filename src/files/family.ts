@@ -32,8 +32,9 @@ export interface Entry {
   readonly matched: boolean;
 }
 
-/** Whether nothing has happened to a file since it was put aside. */
-export function isUnchanged(dormant: Dormant, look: Look): boolean {
-  const before = dormant.look;
+/** Whether a file was put aside and looks as it did then. */
+export function isAsleep(family: Family, look: Look): boolean {
+  const before = family.dormant.get(look.id)?.look;
+  if (before === undefined) return false;
   return before.size === look.size && before.mtimeNs === look.mtimeNs && before.birthtimeMs === look.birthtimeMs;
 }

@@ -2,7 +2,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { describe, systemCode } from "../core/errors.ts";
 import { WATCHED_DIRECTORIES_MAX } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
-import type { Directory } from "./directories.ts";
+import type { Directory } from "./directory.ts";
 import { osPath } from "./names.ts";
 
 /** No watch can be had at all; any other error is about one directory, which is tried again after its next look. */

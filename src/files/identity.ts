@@ -20,7 +20,7 @@ export class Identity {
     for (const record of state.files.values()) this.#index(record);
   }
 
-  /** The record of a file that begins with `first`; from then on it is held. */
+  /** The record of a file that begins with `first`, if its content is known; from then on it is held. */
   recognise(look: Look, first: Buffer): FileRecord | undefined {
     const record = this.#candidates(look).find((candidate) => isSameContent(candidate, look, first));
     if (record === undefined) return undefined;
@@ -37,7 +37,7 @@ export class Identity {
       inode: look.inode,
       birthtimeMs: look.birthtimeMs,
       path: look.path,
-      seenMtimeMs: look.mtimeMs,
+      seenMtimeMs: Math.floor(look.mtimeMs),
       generation,
     });
     this.#index(record);
@@ -101,7 +101,7 @@ export class Identity {
     }
     return [...latest.values()]
       .filter((record) => !this.#held.has(record) && !this.#dead.has(record))
-      .sort((a, b) => Number(b.device === look.device) - Number(a.device === look.device) || b.uid - a.uid);
+      .toSorted((a, b) => Number(b.device === look.device) - Number(a.device === look.device) || b.uid - a.uid);
   }
 
   #namesakes(inode: string, headHash: string, headBytes: number): FileRecord[] {

@@ -38,7 +38,7 @@ export async function listDirectory(path: string, options: ListOptions): Promise
   const listing: Listing = { families: new Map(), directories: [] };
   const candidates: Candidate[] = [];
   // Names are read as Latin-1, one character per byte, since UTF-8 would lose the bytes that are none.
-  const handle = opendirSync(osPath(path) as string, { encoding: "latin1", bufferSize: BATCH_ENTRIES });
+  const handle = opendirSync(osPath(path), { encoding: "latin1", bufferSize: BATCH_ENTRIES });
   try {
     for (let entry = handle.readSync(); entry !== null && options.count(); entry = handle.readSync()) {
       classify(path, entry, options.patterns, listing, candidates, options.reports);

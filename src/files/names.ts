@@ -9,7 +9,7 @@ export function nameOf(bytes: Buffer): string {
   let name = "";
   for (let at = 0; at < bytes.length;) {
     const length = characterBytes(bytes, at);
-    name += length === 0 ? String.fromCharCode(0xdc00 + bytes[at]!) : bytes.toString("utf8", at, at + length);
+    name += length === 0 ? String.fromCharCode(0xdc00 + bytes[at]) : bytes.toString("utf8", at, at + length);
     at += length || 1;
   }
   return name;

@@ -1,5 +1,13 @@
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync } from "node:fs";
+import { describe } from "../core/errors.ts";
 import { osPath } from "./names.ts";
+import type { Reports } from "./reports.ts";
+
+/** A regular file that was opened, as it is. */
+export interface Opened {
+  readonly fd: number;
+  readonly look: Look;
+}
 
 /** What stands under a path, seen without following a link. */
 export interface Look {
@@ -13,6 +21,7 @@ export interface Look {
   /** Names that the file has; 0 once it is unlinked. */
   readonly links: number;
   readonly mtimeNs: bigint;
+  /** With a fraction, just as `fstat` without bigint says it. */
   readonly mtimeMs: number;
   /** Whole milliseconds; 0 where the file system does not tell. */
   readonly birthtimeMs: number;
@@ -43,7 +52,7 @@ function describeStats(path: string, stats: BigIntStats): Look {
     size: Number(stats.size),
     links: Number(stats.nlink),
     mtimeNs: stats.mtimeNs,
-    mtimeMs: Number(stats.mtimeNs / 1_000_000n),
+    mtimeMs: Number(stats.mtimeNs / 1_000_000_000n) * 1e3 + Number(stats.mtimeNs % 1_000_000_000n) / 1e6,
     birthtimeMs: Number(stats.birthtimeNs / 1_000_000n),
     birthtimeIsReal: stats.birthtimeNs > 0n && stats.birthtimeNs !== stats.ctimeNs,
   };
@@ -56,7 +65,7 @@ const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
  * the meantime is closed again. Undefined then: look again. This is the only place that opens what an application wrote;
  * Node adds O_CLOEXEC.
  */
-export function openRegular(seen: Look): { fd: number; look: Look } | undefined {
+export function openRegular(seen: Look): Opened | undefined {
   let fd: number;
   try {
     fd = openSync(osPath(seen.path), FLAGS);
@@ -72,4 +81,17 @@ export function openRegular(seen: Look): { fd: number; look: Look } | undefined 
     if (look?.kind !== "file" || look.id !== seen.id) closeSync(fd);
   }
   return look.kind === "file" && look.id === seen.id ? { fd, look } : undefined;
+}
+
+/** The same; what may not be opened is reported once and tried again. */
+export function openReported(seen: Look, reports: Reports): Opened | undefined {
+  try {
+    const opened = openRegular(seen);
+    reports.healed("file_unreadable", seen.path);
+    return opened;
+  } catch (error) {
+    const message = `${seen.path} cannot be opened: ${describe(error)}; it is tried again and again`;
+    reports.once("warn", "file_unreadable", seen.path, message);
+    return undefined;
+  }
 }

@@ -99,7 +99,7 @@ function compilePrefix(glob: string): (relative: string) => boolean {
   return (relative) => {
     const parts = relative.split("/");
     if (free < 0 && parts.length > fixed.length) return false;
-    return parts.every((part, i) => (i < fixed.length ? fixed[i]!(part) : !part.startsWith(".")));
+    return parts.every((part, i) => (i < fixed.length ? fixed[i](part) : !part.startsWith(".")));
   };
 }
 

@@ -1,27 +1,24 @@
 import { closeSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
-import { systemCode } from "../core/errors.ts";
 import type { SourceFile, SourceStatus } from "../core/source.ts";
 import type { InputConfig } from "../core/config.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
-import { type Entry, type Family, isUnchanged } from "./family.ts";
+import type { FileEvents } from "./events.ts";
+import type { Entry, Family } from "./family.ts";
 import { headOf, readFirst } from "./head.ts";
 import { Identity } from "./identity.ts";
-import { type Look, lookAt, lookAtOpen, openRegular } from "./open.ts";
+import { type Look, lookAt, lookAtOpen, openReported } from "./open.ts";
 import type { Reports } from "./reports.ts";
-import { Source } from "./source.ts";
+import { Source, type SourceFacts } from "./source.ts";
 
-/** What the other stages are told. */
-export interface FileEvents {
-  /** A new or known file is open; its head may still be unknown. */
-  opened(file: SourceFile): void;
-  grown(file: SourceFile): void;
-  /** Truncated or overwritten: `next` is the new content under the same descriptor. */
-  replaced(old: SourceFile, next: SourceFile): void;
-  /** Renamed away, unlinked, or back. */
-  statusChanged(file: SourceFile): void;
-  /** Its descriptor is closed and nothing more comes from it. */
-  closed(file: SourceFile): void;
+/** How an entry is to be opened. */
+export interface OpenHow {
+  readonly status: SourceStatus;
+  readonly predecessor: Source | undefined;
+  /** Only if the state knows it. */
+  readonly onlyKnown: boolean;
+  /** It came after a file of its family that the state knows. */
+  readonly isNewerThanState: boolean;
 }
 
 export interface RosterOptions {
@@ -58,13 +55,9 @@ export class Roster {
    * Opens the file of an entry and finds or makes its record. Undefined when that is not possible now (it has just been
    * renamed, or all descriptors are in use) or not wanted (`onlyKnown` and it is not).
    */
-  open(
-    family: Family,
-    entry: Entry,
-    how: { status: SourceStatus; predecessor: Source | undefined; onlyKnown: boolean; isNewerThanState: boolean },
-  ): Source | undefined {
+  open(family: Family, entry: Entry, how: OpenHow): Source | undefined {
     if (!this.#makeRoom()) return undefined;
-    const opened = this.#openReported(entry.look);
+    const opened = openReported(entry.look, this.#o.reports);
     if (opened === undefined) return undefined;
     const { fd, look } = opened;
     let record: FileRecord | undefined;
@@ -84,49 +77,33 @@ export class Roster {
       return undefined;
     }
     family.dormant.delete(look.id);
-    const fromEnd =
-      this.#o.inputs[family.input]!.startAt === "end" &&
-      this.isFirstSweep &&
-      (isKnown ? record.cursors.size > 0 : !how.isNewerThanState);
-    const source = new Source({
-      ordinal: this.#ordinal++,
-      id: look.id,
+    const { status, predecessor } = how;
+    const hasState = isKnown ? record.cursors.size === 0 : how.isNewerThanState;
+    const source = this.#add(look, {
       record,
       family,
       presentAtStart: this.isFirstSweep,
-      startOffset: fromEnd ? look.size : 0,
-      status: how.status,
-      path: look.path,
+      startOffset: this.isFirstSweep && this.#startsAtEnd(family) && !hasState ? look.size : 0,
+      status,
       fd,
-      size: look.size,
-      mtimeMs: look.mtimeMs,
-      quietSinceMs: this.#o.clock.monotonicMs(),
-      predecessor: how.predecessor,
+      predecessor,
     });
-    this.#add(source);
     this.move(source, look.path);
     this.#o.events.opened(source);
     return source;
   }
 
-  #openReported(look: Look): ReturnType<typeof openRegular> {
-    const { reports } = this.#o;
-    try {
-      const opened = openRegular(look);
-      reports.healed("file_unreadable", look.path);
-      return opened;
-    } catch (error) {
-      const code = systemCode(error) ?? "error";
-      reports.once("warn", "file_unreadable", look.path, `${look.path} cannot be opened (${code}); it is tried again`);
-      return undefined;
-    }
+  #startsAtEnd(family: Family): boolean {
+    return this.#o.inputs[family.input].startAt === "end";
   }
 
-  #add(source: Source): void {
+  #add(look: Look, facts: Omit<SourceFacts, "ordinal" | "look" | "nowMs">): Source {
+    const source = new Source({ ...facts, look, ordinal: this.#ordinal++, nowMs: this.#o.clock.monotonicMs() });
     this.sources.add(source);
     this.#byId.set(source.id, source);
     source.family.members.add(source);
     source.family.activeAtMs = source.quietSinceMs;
+    return source;
   }
 
   /** Below the limit, or below it again after idle files were put aside. */
@@ -182,6 +159,12 @@ export class Roster {
     this.#o.events.grown(source);
   }
 
+  /** Written to, and as long as before: perhaps it was overwritten. Whoever reads it compares the tail. */
+  suspect(source: Source, mtimeMs: number): void {
+    source.mtimeMs = mtimeMs;
+    this.#o.events.grown(source);
+  }
+
   #touch(source: Source): void {
     source.quietSinceMs = this.#o.clock.monotonicMs();
     source.dueAtMs = 0;
@@ -231,26 +214,11 @@ export class Roster {
   #succeed(old: Source, record: FileRecord, look: Look, startOffset: number): Source {
     this.identity.retire(old.record);
     const { family, presentAtStart, status, predecessor, fd } = old;
-    const next = new Source({
-      ordinal: this.#ordinal++,
-      id: old.id,
-      record,
-      family,
-      presentAtStart,
-      startOffset,
-      status,
-      path: old.path,
-      fd,
-      size: look.size,
-      mtimeMs: look.mtimeMs,
-      quietSinceMs: this.#o.clock.monotonicMs(),
-      predecessor,
-    });
+    const next = this.#add(look, { record, family, presentAtStart, startOffset, status, fd, predecessor });
     next.renamed = old.renamed;
     if (family.newest === old) family.newest = next;
     old.fd = -1;
     old.status = "replaced";
-    this.#add(next);
     return next;
   }
 
@@ -279,11 +247,5 @@ export class Roster {
     }
     this.sources.clear();
     this.#byId.clear();
-  }
-
-  /** Whether a file that was put aside looks as it did then. */
-  isAsleep(family: Family, look: Look): boolean {
-    const dormant = family.dormant.get(look.id);
-    return dormant !== undefined && isUnchanged(dormant, look);
   }
 }

@@ -1,6 +1,21 @@
 import type { SourceFile, SourceStatus } from "../core/source.ts";
 import type { FileRecord } from "../core/state.ts";
 import type { Family } from "./family.ts";
+import type { Look } from "./open.ts";
+
+export interface SourceFacts {
+  readonly ordinal: number;
+  readonly look: Look;
+  readonly record: FileRecord;
+  readonly family: Family;
+  readonly presentAtStart: boolean;
+  readonly startOffset: number;
+  readonly status: SourceStatus;
+  readonly fd: number;
+  readonly predecessor: Source | undefined;
+  /** `clock.monotonicMs()`. */
+  readonly nowMs: number;
+}
 
 /** What `files/` itself knows of a followed file, beyond what it shows to the other stages. */
 export class Source implements SourceFile {
@@ -26,34 +41,21 @@ export class Source implements SourceFile {
   dueAtMs = 0;
   #predecessor: Source | undefined;
 
-  constructor(facts: {
-    ordinal: number;
-    id: string;
-    record: FileRecord;
-    family: Family;
-    presentAtStart: boolean;
-    startOffset: number;
-    status: SourceStatus;
-    path: string;
-    fd: number;
-    size: number;
-    mtimeMs: number;
-    quietSinceMs: number;
-    predecessor: Source | undefined;
-  }) {
+  constructor(facts: SourceFacts) {
+    const { look, family } = facts;
     this.ordinal = facts.ordinal;
-    this.id = facts.id;
+    this.id = look.id;
     this.record = facts.record;
-    this.family = facts.family;
-    this.input = facts.family.input;
+    this.family = family;
+    this.input = family.input;
     this.presentAtStart = facts.presentAtStart;
     this.startOffset = facts.startOffset;
     this.status = facts.status;
-    this.path = facts.path;
+    this.path = look.path;
     this.fd = facts.fd;
-    this.size = facts.size;
-    this.mtimeMs = facts.mtimeMs;
-    this.quietSinceMs = facts.quietSinceMs;
+    this.size = look.size;
+    this.mtimeMs = look.mtimeMs;
+    this.quietSinceMs = facts.nowMs;
     this.#predecessor = facts.predecessor;
   }
 

@@ -2,7 +2,8 @@ import type { Clock } from "../core/clock.ts";
 import { describe } from "../core/errors.ts";
 import { HINT_COST_FACTOR, HINT_MIN_MS, SWEEP_COLD_MS } from "../core/limits.ts";
 import { checkSource } from "./check.ts";
-import type { Directories, Directory } from "./directories.ts";
+import type { Directories } from "./directories.ts";
+import type { Directory } from "./directory.ts";
 import type { Reports } from "./reports.ts";
 import type { Roster } from "./roster.ts";
 import type { Slice } from "./slice.ts";
@@ -14,7 +15,7 @@ export interface SweepOptions {
   readonly clock: Clock;
   readonly slice: Slice;
   readonly reports: Reports;
-  isNeeded(source: Source): boolean;
+  readonly isNeeded: (source: Source) => boolean;
   /** Hints for a directory may come again. */
   rearm(directory: Directory): void;
   /** Called once an hour. */
@@ -40,10 +41,11 @@ export class Sweep {
   #hintAtMs = Infinity;
   #hintCostMs = 0;
   #rootsDueMs = 0;
-  #tidyDueMs = 0;
+  #tidyDueMs: number;
 
   constructor(options: SweepOptions) {
     this.#o = options;
+    this.#tidyDueMs = options.clock.monotonicMs() + TIDY_INTERVAL_MS;
   }
 
   /** Looks at everything, now or right after the pass that runs. */
@@ -137,7 +139,7 @@ export class Sweep {
     let nextMs = Infinity;
     for (const directory of directories.all.values()) {
       if (isFull || directory.dueAtMs <= clock.monotonicMs() || hinted.has(directory)) {
-        await directories.check(directory, isFull);
+        await directories.check(directory, isFull, hinted.has(directory));
         if (!this.#hinted.has(directory)) this.#o.rearm(directory);
         if (slice.isOver()) await slice.rest();
       }

@@ -3,7 +3,7 @@ import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeF
 import { createServer } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { InputConfig } from "../../../src/core/config.ts";
-import { Follower, LogDirectory, openDescriptorsBelow } from "./follower.ts";
+import { Follower, LogDirectory, leaveNothing } from "./follower.ts";
 
 let logs: LogDirectory;
 let follower: Follower;
@@ -14,10 +14,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await follower.stop();
-  const leaked = openDescriptorsBelow(logs.root);
-  logs.remove();
-  expect(leaked).toEqual([]);
+  await leaveNothing(follower, logs);
 });
 
 async function follow(...inputs: Partial<InputConfig>[]): Promise<string[]> {
@@ -137,7 +134,7 @@ async function withoutPrivileges(action: () => Promise<void>): Promise<void> {
   }
 }
 
-test("invariant 8: links, FIFOs, sockets and directories of a matching name are not opened", async () => {
+test("links, FIFOs, sockets and directories of a matching name are not opened (invariant 8)", async () => {
   writeFileSync(`${logs.root}/secret`, "secret\n");
   symlinkSync(`${logs.root}/secret`, logs.at("link.log"));
   symlinkSync(logs.root, logs.at("linked-directory"));
@@ -147,18 +144,18 @@ test("invariant 8: links, FIFOs, sockets and directories of a matching name are 
   try {
     expect(await follow({ paths: [logs.path] })).toEqual([]);
     await follower.catchUp();
-    expect(follower.said.map(({ code, path }) => [code, path]).toSorted()).toEqual([
-      ["no_match", logs.path],
-      ["not_a_regular_file", logs.at("fifo.log")],
-      ["not_a_regular_file", logs.at("link.log")],
-      ["not_a_regular_file", logs.at("socket.log")],
+    expect(follower.said.map(({ code, path }) => `${code} ${String(path)}`).toSorted()).toEqual([
+      `no_match ${logs.path}`,
+      `not_a_regular_file ${logs.at("fifo.log")}`,
+      `not_a_regular_file ${logs.at("link.log")}`,
+      `not_a_regular_file ${logs.at("socket.log")}`,
     ]);
   } finally {
     server.close();
   }
 });
 
-test("invariant 8: a file whose place is taken by a link is not followed to the link's target", async () => {
+test("a file whose place is taken by a link is not followed to the link's target (invariant 8)", async () => {
   logs.appendToFile("app.log", "one");
   writeFileSync(`${logs.root}/secret`, "secret\n");
   await follow({ paths: [logs.at("app.log")] });

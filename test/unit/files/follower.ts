@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Clock, systemClock } from "../../../src/core/clock.ts";
 import type { InputConfig } from "../../../src/core/config.ts";
+import type { Log } from "../../../src/core/log.ts";
 import { Tail } from "../../../src/core/record.ts";
 import type { SourceFile } from "../../../src/core/source.ts";
 import type { CursorRecord, StateStore } from "../../../src/core/state.ts";
@@ -85,7 +86,11 @@ interface Reading {
   readonly cursor: CursorRecord;
   readonly tail: Tail;
   read: number;
+  /** Where the next line begins. */
+  lineStart: number;
   rest: string;
+  /** It may have something to read. */
+  awake: boolean;
 }
 
 export interface FollowerOptions {
@@ -94,6 +99,7 @@ export interface FollowerOptions {
   readonly maxOpenFiles?: number;
   /** Committing stops: every file is needed. */
   readonly holdsBack?: boolean;
+  readonly places?: Map<string, string>;
 }
 
 /**
@@ -106,6 +112,8 @@ export class Follower {
   readonly said: Said[] = [];
   /** Lines in the order in which they were read. */
   readonly lines: string[] = [];
+  /** Every line by file key and offset, over all runs that share it. */
+  readonly places: Map<string, string>;
   /** Unread bytes of files that were replaced. */
   lostBytes = 0;
   #aheadMs = 0;
@@ -120,6 +128,7 @@ export class Follower {
   private constructor(state: StateStore, options: FollowerOptions) {
     this.state = state;
     this.#holdsBack = options.holdsBack === true;
+    this.places = options.places ?? new Map();
     const say = (level: string) => (code: string, message: string, fields?: Readonly<Record<string, unknown>>) => {
       this.said.push({ level, code, message, path: fields?.["path"] });
     };
@@ -135,7 +144,10 @@ export class Follower {
           this.events.push(`opened ${nameOf(file)}`);
           this.#begin(file);
         },
-        grown: (file) => this.events.push(`grown ${nameOf(file)}`),
+        grown: (file) => {
+          this.events.push(`grown ${nameOf(file)}`);
+          this.#readings.get(file.ordinal)!.awake = true;
+        },
         replaced: (old, next) => {
           this.events.push(`replaced ${nameOf(old)}`);
           this.#abandon(old);
@@ -157,12 +169,11 @@ export class Follower {
   }
 
   static async prepare(options: FollowerOptions): Promise<Follower> {
-    const silent = () => {};
     const state = await openState({
       directory: join(options.root, "state"),
       podUid: "pod-1",
       clock: systemClock,
-      log: { debug: silent, info: silent, warn: silent, error: silent },
+      log: SILENT,
     });
     return new Follower(state, options);
   }
@@ -200,7 +211,7 @@ export class Follower {
   readAll(): void {
     for (let progress = true; progress;) {
       progress = false;
-      for (const reading of [...this.#readings.values()].sort((a, b) => a.file.ordinal - b.file.ordinal)) {
+      for (const reading of [...this.#readings.values()].toSorted((a, b) => a.file.ordinal - b.file.ordinal)) {
         progress = this.#read(reading) || progress;
       }
     }
@@ -232,7 +243,15 @@ export class Follower {
     const cursor = this.state.openCursor(file.record, SINK, file.startOffset);
     const tail = new Tail();
     tail.set(cursor.tail, 0, cursor.tail.length);
-    this.#readings.set(file.ordinal, { file, cursor, tail, read: cursor.committed, rest: "" });
+    this.#readings.set(file.ordinal, {
+      file,
+      cursor,
+      tail,
+      read: cursor.committed,
+      lineStart: cursor.committed,
+      rest: "",
+      awake: true,
+    });
   }
 
   #abandon(old: SourceFile): void {
@@ -246,22 +265,33 @@ export class Follower {
     const { file, tail } = reading;
     const before = file.predecessor && this.#readings.get(file.predecessor.ordinal);
     if (before !== undefined && before.read < before.file.size) return false;
-    if (file.fd < 0 || file.status === "replaced" || reading.read >= file.size) return false;
-    if (!this.catalogue.ensureKey(file, file.status !== "live")) return this.file(nameOf(file)) !== file;
+    if (file.fd < 0 || isReplaced(file) || !reading.awake) return false;
+    if (!this.catalogue.ensureKey(file, file.status !== "live")) return isReplaced(file);
     const chunk = readAt(file, reading.read, 65_536, tail.bytes, tail.length, this.#buffer);
     if (chunk.status === "changed") {
       this.catalogue.replace(file);
       return true;
     }
-    if (chunk.end === chunk.start) return false;
+    reading.awake = chunk.end > chunk.start;
+    if (!reading.awake) return false;
     const { bytes } = this.#buffer;
     tail.set(bytes, chunk.start - Math.min(tail.length, 64, reading.read), chunk.end);
     reading.read += chunk.end - chunk.start;
     const pieces = (reading.rest + bytes.toString("latin1", chunk.start, chunk.end)).split("\n");
     reading.rest = pieces.pop()!;
-    this.lines.push(...pieces);
+    for (const line of pieces) this.#take(file, reading, line);
     if (!this.#holdsBack) this.#commit(reading);
     return true;
+  }
+
+  /** Two different lines in one place of one file would get the same id. */
+  #take(file: SourceFile, reading: Reading, line: string): void {
+    const place = `${file.record.key} ${reading.lineStart}`;
+    const other = this.places.get(place);
+    if (other !== undefined && other !== line) throw new Error(`${place} was ${other} and is ${line}`);
+    this.places.set(place, line);
+    reading.lineStart += line.length + 1;
+    this.lines.push(line);
   }
 
   #commit({ file, cursor, read, tail }: Reading): void {
@@ -285,6 +315,9 @@ export class Follower {
   }
 }
 
+const ignore = (): void => undefined;
+const SILENT: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+
 const INPUT: InputConfig = {
   paths: [],
   exclude: ["**/*.gz"],
@@ -294,6 +327,10 @@ const INPUT: InputConfig = {
   timezone: "UTC",
   fields: {},
 };
+
+function isReplaced(file: SourceFile): boolean {
+  return file.status === "replaced";
+}
 
 function nameOf(file: SourceFile): string {
   return file.path.slice(file.path.lastIndexOf("/") + 1);
@@ -311,4 +348,12 @@ export function openDescriptorsBelow(directory: string): string[] {
     }
   }
   return open;
+}
+
+/** The end of every test: all is closed and removed. */
+export async function leaveNothing(follower: Follower, logs: LogDirectory): Promise<void> {
+  await follower.stop();
+  const leaked = openDescriptorsBelow(logs.root);
+  logs.remove();
+  if (leaked.length > 0) throw new Error(`descriptors are left open: ${leaked.join(", ")}`);
 }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert, property, uint8Array } from "fast-check";
 import { expect, test } from "vitest";
 import { nameOf, osPath } from "../../../src/files/names.ts";
 
@@ -8,8 +8,8 @@ test("a name in UTF-8 is itself", () => {
 });
 
 test("any bytes lead back to themselves", () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 64 }), (array) => {
+  assert(
+    property(uint8Array({ maxLength: 64 }), (array) => {
       const bytes = Buffer.from(array);
       expect(Buffer.from(osPath(nameOf(bytes)) as string)).toEqual(bytes);
     }),

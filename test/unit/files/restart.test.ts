@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Follower, type FollowerOptions, LogDirectory, openDescriptorsBelow } from "./follower.ts";
+import { Follower, type FollowerOptions, LogDirectory, leaveNothing } from "./follower.ts";
 
 let logs: LogDirectory;
 let follower: Follower;
@@ -11,10 +11,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await follower.stop();
-  const leaked = openDescriptorsBelow(logs.root);
-  logs.remove();
-  expect(leaked).toEqual([]);
+  await leaveNothing(follower, logs);
 });
 
 /** Runs until everything is read, and leaves. */
@@ -41,7 +38,7 @@ test("goes on where it stopped", async () => {
 test("a file that was renamed while nobody looked keeps its key, and is finished first", async () => {
   logs.appendToFile("app.log", "one");
   await runOnce();
-  const { key } = [...follower.state.files.values()][0]!;
+  const { key } = [...follower.state.files.values()][0];
   logs.appendToFile("app.log", "two");
   logs.rotateFile("app.log");
   logs.appendToFile("app.log", "three");
@@ -80,7 +77,7 @@ test("a file that vanished is marked as gone, and no longer when it is back", as
   await runOnce();
   logs.renameFile("app.log", "hidden");
   await runOnce();
-  expect([...follower.state.files.values()][0]!.goneAtMs).toBeGreaterThan(0);
+  expect([...follower.state.files.values()][0].goneAtMs).toBeGreaterThan(0);
   logs.appendToFile("hidden", "two");
   logs.renameFile("hidden", "app.log");
   expect(await restart()).toEqual(["two"]);
@@ -131,10 +128,10 @@ test("siblings that the state knows wholly are not read again", async () => {
 test("a half-written first line gets its key once it is complete, and the same after a restart", async () => {
   logs.writeFile("app.log", '{"half');
   await runOnce();
-  expect([...follower.state.files.values()][0]!.key).toBe("");
+  expect([...follower.state.files.values()][0].key).toBe("");
   logs.appendToFile("app.log", '":1}');
   expect(await runOnce()).toEqual(['{"half":1}']);
-  const { key } = [...follower.state.files.values()][0]!;
+  const { key } = [...follower.state.files.values()][0];
   expect(key).toMatch(/^[0-9a-f]{32}$/);
   logs.appendToFile("app.log", "two");
   expect(await restart()).toEqual(["two"]);
@@ -152,7 +149,7 @@ test("an empty file is followed, and known again", async () => {
 test("without any state the same file gets the same key", async () => {
   logs.appendToFile("app.log", "one");
   await runOnce();
-  const { key } = [...follower.state.files.values()][0]!;
+  const { key } = [...follower.state.files.values()][0];
   const path = logs.at("app.log");
   follower = await Follower.start({ root: `${logs.root}/other`, inputs: [{ paths: [path] }] });
   await follower.catchUp();

@@ -1,7 +1,7 @@
 import { mkdirSync, statSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { TAIL_QUIET_ROTATED_MS } from "../../../src/core/limits.ts";
-import { Follower, LogDirectory, openDescriptorsBelow } from "./follower.ts";
+import { Follower, LogDirectory, leaveNothing } from "./follower.ts";
 
 let logs: LogDirectory;
 let follower: Follower;
@@ -12,10 +12,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await follower.stop();
-  const leaked = openDescriptorsBelow(logs.root);
-  logs.remove();
-  expect(leaked).toEqual([]);
+  await leaveNothing(follower, logs);
 });
 
 async function follow(path = "app.log", options: { holdsBack?: boolean } = {}): Promise<void> {
@@ -122,7 +119,7 @@ test("a sibling that the pattern matches itself is not a second file", async () 
   expect(follower.file("app.log")?.status).toBe("live");
 });
 
-test("invariant 4: a deleted file is read to its end, then closed", async () => {
+test("a deleted file is read to its end, then closed (invariant 4)", async () => {
   logs.appendToFile("app.log", "one");
   await follow();
   logs.appendToFile("app.log", "two");
@@ -137,7 +134,7 @@ test("invariant 4: a deleted file is read to its end, then closed", async () => 
   expect(file.record.goneAtMs).toBeGreaterThan(0);
 });
 
-test("invariant 4: a deleted file stays open while a sink needs it", async () => {
+test("a deleted file stays open while a sink needs it (invariant 4)", async () => {
   logs.appendToFile("app.log", "one");
   await follow("app.log", { holdsBack: true });
   await follower.catchUp();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compareAge, parseSibling } from "../../../src/files/siblings.ts";
+import { type Ordered, compareAge, parseSibling } from "../../../src/files/siblings.ts";
 
 const isWatched = (base: string): boolean => base === "app.log" || base === "app.log.1";
 
@@ -35,10 +35,15 @@ test("the shortest watched name is the base", () => {
   expect(parseSibling("app.log.2026-01-01.2", () => true)?.base).toBe("app.log");
 });
 
+function at(suffix: string, mtime: number): Ordered {
+  return { suffix, look: { mtimeNs: BigInt(mtime) } };
+}
+
+function order(...entries: Ordered[]): string[] {
+  return entries.toSorted(compareAge).map(({ suffix }) => suffix);
+}
+
 test("oldest first: by time, then by number downwards or date upwards, the base last", () => {
-  const at = (suffix: string, mtime: number) => ({ suffix, look: { mtimeNs: BigInt(mtime) } });
-  const order = (...entries: ReturnType<typeof at>[]): string[] =>
-    entries.toSorted(compareAge).map(({ suffix }) => suffix);
   expect(order(at("", 1), at(".1", 7), at(".2", 5), at(".10", 3))).toEqual([".10", ".2", ".1", ""]);
   expect(order(at(".1", 5), at(".10", 5), at(".2", 5))).toEqual([".10", ".2", ".1"]);
   expect(order(at("-20260102", 5), at("-20260101", 5))).toEqual(["-20260101", "-20260102"]);

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SWEEP_HOT_MS, SWEEP_WARM_MS, TAIL_QUIET_ROTATED_MS } from "../../../src/core/limits.ts";
-import { Follower, LogDirectory, openDescriptorsBelow } from "./follower.ts";
+import { Follower, LogDirectory, leaveNothing, openDescriptorsBelow } from "./follower.ts";
 
 let logs: LogDirectory;
 let follower: Follower;
@@ -15,10 +15,12 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await follower.stop();
-  expect(openDescriptorsBelow(logs.root)).toEqual([]);
-  logs.remove();
+  await leaveNothing(follower, logs);
 });
+
+function resources(): string[] {
+  return process.getActiveResourcesInfo().filter((name) => /FSEvent|Timeout/.test(name));
+}
 
 test("a new line is noticed without being asked for", async () => {
   expect(await follower.waitForLines(1, 1_000)).toEqual(["one"]);
@@ -59,8 +61,7 @@ test("a rotated file is closed by itself", async () => {
   expect(follower.openNames()).toEqual(["app.log"]);
 });
 
-test("invariant 10: after stop there is no timer, no watch and no descriptor", async () => {
-  const resources = (): string[] => process.getActiveResourcesInfo().filter((name) => /FSEvent|Timeout/.test(name));
+test("after stop there is no timer, no watch and no descriptor (invariant 10)", async () => {
   await follower.catalogue.stop();
   const before = resources();
   await sleep(2 * SWEEP_HOT_MS);

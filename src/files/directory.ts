@@ -1,0 +1,39 @@
+import type { Dormant, Family } from "./family.ts";
+
+/** A directory that holds files of the user's, or may. */
+export interface Directory {
+  readonly path: string;
+  readonly isRoot: boolean;
+  readonly depth: number;
+  readonly families: Map<string, Family>;
+  /** As of the last listing; undefined: never listed, or something in it could not be opened. */
+  mtimeNs: bigint | undefined;
+  listedAtMs: number;
+  changedAtMs: number;
+  dueAtMs: number;
+}
+
+export function newDirectory(path: string, isRoot: boolean, depth: number, nowMs: number): Directory {
+  return {
+    path,
+    isRoot,
+    depth,
+    families: new Map(),
+    mtimeNs: undefined,
+    listedAtMs: -Infinity,
+    changedAtMs: nowMs,
+    dueAtMs: 0,
+  };
+}
+
+/** When something last happened in it, to a name or to a file. */
+export function activeAtMs(directory: Directory): number {
+  let latestMs = directory.changedAtMs;
+  for (const family of directory.families.values()) latestMs = Math.max(latestMs, family.activeAtMs);
+  return latestMs;
+}
+
+/** Its known files that are not open. */
+export function dormantFiles(directory: Directory): Dormant[] {
+  return [...directory.families.values()].flatMap(({ dormant }) => [...dormant.values()]);
+}

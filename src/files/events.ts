@@ -1,0 +1,15 @@
+import type { SourceFile } from "../core/source.ts";
+
+/** What the other stages are told. */
+export interface FileEvents {
+  /** A new or known file is open; its head may still be unknown. */
+  opened(file: SourceFile): void;
+  /** It is longer, or was written to without becoming so: read on, the tail check finds out. */
+  grown(file: SourceFile): void;
+  /** Truncated or overwritten: `next` is the new content under the same descriptor. */
+  replaced(old: SourceFile, next: SourceFile): void;
+  /** Renamed away, unlinked, or back. */
+  statusChanged(file: SourceFile): void;
+  /** Its descriptor is closed and nothing more comes from it. */
+  closed(file: SourceFile): void;
+}
