@@ -76,7 +76,10 @@ export async function runAgent(options: AgentOptions): Promise<ExitCode> {
   const listeners = await openListeners(
     config,
     {
-      waitingFor: () => (phase === "starting" ? ["first sweep"] : []),
+      waitingFor: () => [
+        ...(phase === "starting" ? ["first sweep"] : []),
+        ...(pipelines.some((pipeline) => pipeline.journalFails) ? ["the state directory cannot be written"] : []),
+      ],
       drainSoon: (graceMs) => drainSoon.announce(graceMs),
       status: () => {
         const formats = config.inputs.map((input) => input.format);
@@ -94,7 +97,7 @@ export async function runAgent(options: AgentOptions): Promise<ExitCode> {
 
   let complete = false;
   if (once) complete = await finish(() => Infinity, signals.first);
-  else await new Promise<void>((resolve) => signals.first.addEventListener("abort", () => resolve()));
+  else await signals.stopped;
 
   phase = "draining";
   const record = startDrainRecord({ files: () => last ?? drainFiles(), log });

@@ -2,6 +2,8 @@
 export interface StopSignals {
   readonly first: AbortSignal;
   readonly second: AbortSignal;
+  /** Resolves with the first. */
+  readonly stopped: Promise<void>;
   /** Stops listening. */
   close(): void;
 }
@@ -15,6 +17,7 @@ export function listenForStop(): StopSignals {
   return {
     first: first.signal,
     second: second.signal,
+    stopped: new Promise((resolve) => first.signal.addEventListener("abort", () => resolve())),
     close() {
       process.off("SIGTERM", onSignal);
       process.off("SIGINT", onSignal);

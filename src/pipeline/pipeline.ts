@@ -13,7 +13,7 @@ import { ReadQueue } from "./queue.ts";
 import { Shipper } from "./shipper.ts";
 import type { TurnReader } from "./turn.ts";
 
-/** Pause after a journal or a file could not be written or read. */
+/** Pause after a journal or file failed. */
 const RETRY_MS = 1_000;
 
 /** Age of a batch once the end of the Pod was announced. */
@@ -59,6 +59,11 @@ export class Pipeline {
     this.sink = options.sink;
     this.#o = options;
     this.#shipper = new Shipper({ ...options, onRoom: () => this.#schedule() });
+  }
+
+  /** The state directory does not take what this pipeline writes; it waits. */
+  get journalFails(): boolean {
+    return this.#shipper.journalFails;
   }
 
   /** The cursor of a record in a batch that is being sent. */

@@ -24,6 +24,8 @@ export class Shipper {
   readonly #work = new Set<Promise<void>>();
   readonly #cursors = new Map<Batch, readonly Cursor[]>();
   #segments = 0;
+  /** The last write to the journal failed; it is being tried again. */
+  journalFails = false;
 
   constructor(options: { sink: Sink; state: StateStore; pool: BatchPool; log: Log; onRoom: () => void }) {
     this.#sink = options.sink;
@@ -111,9 +113,12 @@ export class Shipper {
   async #journal(write: () => void): Promise<void> {
     for (;;) {
       try {
-        return write();
+        write();
+        this.journalFails = false;
+        return;
       } catch (error) {
         if (!(error instanceof PannierError) || error.code !== "state_write_failed") throw error;
+        this.journalFails = true;
         const message = `${describe(error)}; ${this.#sink.name} waits and tries again, nothing is lost`;
         this.#log.error("state_write_failed", message, { sink: this.#sink.name });
         await sleep(RETRY_MS, undefined, { signal: this.#stop.signal });
