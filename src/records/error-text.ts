@@ -14,7 +14,7 @@ export class ErrorText {
     let colon = -1;
     let name = true;
     for (; p < end; p++) {
-      const c = bytes[p]!;
+      const c = bytes[p];
       if (c === BACKSLASH) {
         const letter = bytes[p + 1];
         if (letter === 0x6e || letter === 0x72) break;

@@ -22,8 +22,8 @@ function decodeRight(bytes: Buffer, start: number, end: number): number {
 export function sampleHash(bytes: Buffer, start: number, end: number): number {
   const length = end - start;
   if (length === 0) return 0;
-  const low = bytes[start]! | (bytes[end - 1]! << 8);
-  const high = bytes[start + (length >> 1)]! | (bytes[start + (length >> 2)]! << 8);
+  const low = bytes[start] | (bytes[end - 1] << 8);
+  const high = bytes[start + (length >> 1)] | (bytes[start + (length >> 2)] << 8);
   const hash = Math.imul(low | ((high << 16) ^ (length << 5)), 0x9e37_79b1);
   return hash ^ (hash >>> 15);
 }
@@ -31,7 +31,7 @@ export function sampleHash(bytes: Buffer, start: number, end: number): number {
 /** All bytes, unpredictably. */
 export function strongHash(bytes: Buffer, start: number, end: number): number {
   let hash = end - start;
-  for (let p = start; p < end; p++) hash = Math.imul(hash ^ bytes[p]!, MULTIPLIER) ^ (hash >>> 15);
+  for (let p = start; p < end; p++) hash = Math.imul(hash ^ bytes[p], MULTIPLIER) ^ (hash >>> 15);
   return hash ^ (hash >>> 16);
 }
 
@@ -50,10 +50,10 @@ export function sameKey(
   b: number,
   bFlags: number,
 ): boolean {
-  const aStart = entries[a + KEY_START]!;
-  const aEnd = entries[a + KEY_END]!;
-  const bStart = entries[b + KEY_START]!;
-  const bEnd = entries[b + KEY_END]!;
+  const aStart = entries[a + KEY_START];
+  const aEnd = entries[a + KEY_END];
+  const bStart = entries[b + KEY_START];
+  const bEnd = entries[b + KEY_END];
   if (((aFlags | bFlags) & MemberFlag.keyEscaped) !== 0) {
     const aLength = decodeLeft(bytes, aStart, aEnd);
     const bLength = decodeRight(bytes, bStart, bEnd);

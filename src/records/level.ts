@@ -13,7 +13,7 @@ export function findLevel(names: Names, bytes: Buffer, start: number, end: numbe
   const length = end - start;
   if (length > LEVEL_MAX_BYTES) return 0;
   for (let i = 0; i < length; i++) {
-    const c = bytes[start + i]!;
+    const c = bytes[start + i];
     lower[i] = c >= 0x41 && c <= 0x5a ? c | 0x20 : c;
   }
   return names.find(lower, 0, length, sampleHash(lower, 0, length));

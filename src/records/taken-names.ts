@@ -34,14 +34,10 @@ export class TakenNames {
     const hash = escaped ? decodedHash(out, start, end, false) : sampleHash(out, start, end);
     const { names, kinds, fieldRoles } = this.#vocabulary;
     const id = escaped ? names.findEscaped(out, start, end) : names.find(out, start, end, hash);
-    if (id !== 0 && (kinds[id] === 0 || (fieldRoles[id] !== 0 && this.#choice.best[fieldRoles[id]!]! >= 0)))
-      return false;
+    if (id !== 0 && (kinds[id] === 0 || (fieldRoles[id] !== 0 && this.#choice.best[fieldRoles[id]] >= 0))) return false;
     if (this.#isAtTop(bytes, members, out, start, end, escaped, hash)) return false;
     for (let i = 0; i < this.#count; i++) {
-      if (
-        this.#hashes[i] === hash &&
-        sameText(out, this.#starts[i]!, this.#ends[i]!, escaped, out, start, end, escaped)
-      )
+      if (this.#hashes[i] === hash && sameText(out, this.#starts[i], this.#ends[i], escaped, out, start, end, escaped))
         return false;
     }
     this.#starts[this.#count] = start;
@@ -61,12 +57,12 @@ export class TakenNames {
     hash: number,
   ): boolean {
     const { entries, count, strong } = members;
-    for (let at = 0; at < count << ENTRY_SHIFT; at = entries[at + NEXT]! << ENTRY_SHIFT) {
-      const keyStart = entries[at + KEY_START]!;
-      const keyEnd = entries[at + KEY_END]!;
-      const keyEscaped = (entries[at + FLAGS]! & MemberFlag.keyEscaped) !== 0;
+    for (let at = 0; at < count << ENTRY_SHIFT; at = entries[at + NEXT] << ENTRY_SHIFT) {
+      const keyStart = entries[at + KEY_START];
+      const keyEnd = entries[at + KEY_END];
+      const keyEscaped = (entries[at + FLAGS] & MemberFlag.keyEscaped) !== 0;
       const keyHash = !strong
-        ? entries[at + HASH]!
+        ? entries[at + HASH]
         : keyEscaped
           ? decodedHash(bytes, keyStart, keyEnd, false)
           : sampleHash(bytes, keyStart, keyEnd);

@@ -6,7 +6,7 @@ import { isUtf8 } from "node:buffer";
  */
 export function repairUtf8(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number {
   for (let p = start; p < end;) {
-    const lead = bytes[p]!;
+    const lead = bytes[p];
     if (lead < 0x80) {
       out[at++] = lead;
       p++;
@@ -17,7 +17,7 @@ export function repairUtf8(bytes: Buffer, start: number, end: number, out: Buffe
     let low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
     let high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
     let good = 1;
-    while (good < length && p + good < end && bytes[p + good]! >= low && bytes[p + good]! <= high) {
+    while (good < length && p + good < end && bytes[p + good] >= low && bytes[p + good] <= high) {
       low = 0x80;
       high = 0xbf;
       good++;

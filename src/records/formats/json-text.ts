@@ -6,15 +6,15 @@ const REPLACEMENT = 0xfffd;
 /** What the letter behind a backslash stands for. */
 const MEANINGS = new Uint8Array(256);
 for (const [letter, meaning] of ['""', "\\\\", "//", "b\b", "f\f", "n\n", "r\r", "t\t"]) {
-  MEANINGS[letter!.charCodeAt(0)] = meaning!.charCodeAt(0);
+  MEANINGS[letter.charCodeAt(0)] = meaning.charCodeAt(0);
 }
 
 function hexAt(bytes: Buffer, p: number): number {
   return (
-    (HEX_VALUE[bytes[p]!]! << 12) |
-    (HEX_VALUE[bytes[p + 1]!]! << 8) |
-    (HEX_VALUE[bytes[p + 2]!]! << 4) |
-    HEX_VALUE[bytes[p + 3]!]!
+    (HEX_VALUE[bytes[p]] << 12) |
+    (HEX_VALUE[bytes[p + 1]] << 8) |
+    (HEX_VALUE[bytes[p + 2]] << 4) |
+    HEX_VALUE[bytes[p + 3]]
   );
 }
 
@@ -44,12 +44,12 @@ export function writeCharacter(code: number, out: Buffer, at: number): number {
  */
 export function decodeText(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number {
   for (let p = start; p < end;) {
-    const c = bytes[p++]!;
+    const c = bytes[p++];
     if (c !== BACKSLASH) {
       out[at++] = c;
       continue;
     }
-    const letter = bytes[p++]!;
+    const letter = bytes[p++];
     if (letter !== 0x75) {
       out[at++] = MEANINGS[letter]!;
       continue;

@@ -23,7 +23,7 @@ for (let value = 0; value < 16; value++) {
 /** The offset of the first character that is not JSON white space, at most `end`. */
 export function skipWhiteSpace(bytes: Buffer, p: number, end: number): number {
   for (; p < end; p++) {
-    const c = bytes[p]!;
+    const c = bytes[p];
     if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return p;
   }
   return end;
@@ -32,17 +32,17 @@ export function skipWhiteSpace(bytes: Buffer, p: number, end: number): number {
 /** From the first stop inside a text to the offset of its closing quote; -1 when the text is not valid. */
 export function skipEscapedText(bytes: Buffer, p: number): number {
   for (;;) {
-    const c = bytes[p]!;
+    const c = bytes[p];
     if (STOPS_TEXT[c] === 0) {
       p++;
     } else if (c === QUOTE) {
       return p;
     } else if (c === BACKSLASH) {
-      const escape = ESCAPES[bytes[++p]!]!;
+      const escape = ESCAPES[bytes[++p]];
       if (escape === 0) return -1;
       p++;
       for (let digits = escape === 2 ? 4 : 0; digits > 0; digits--) {
-        if (HEX_VALUE[bytes[p]!] === 255) return -1;
+        if (HEX_VALUE[bytes[p]] === 255) return -1;
         p++;
       }
     } else {
@@ -57,16 +57,16 @@ function isDigit(c: number): boolean {
 
 /** The offset behind the rest of a number, from its point or exponent on; -1 when it is not valid. */
 export function skipFraction(bytes: Buffer, p: number): number {
-  let c = bytes[p]!;
+  let c = bytes[p];
   if (c === 0x2e) {
-    if (!isDigit(bytes[++p]!)) return -1;
+    if (!isDigit(bytes[++p])) return -1;
     while (isDigit((c = bytes[++p]!)));
   }
   if (c === 0x65 || c === 0x45) {
     c = bytes[++p]!;
     if (c === 0x2b || c === 0x2d) c = bytes[++p]!;
     if (!isDigit(c)) return -1;
-    while (isDigit(bytes[++p]!));
+    while (isDigit(bytes[++p]));
   }
   return p;
 }
@@ -76,7 +76,7 @@ export function isHugeNumber(bytes: Buffer, start: number, end: number): boolean
   let digits = 0;
   let exponent = false;
   for (let p = start; p < end; p++) {
-    const c = bytes[p]!;
+    const c = bytes[p];
     if (isDigit(c)) digits++;
     else if (c === 0x65 || c === 0x45) exponent = true;
   }

@@ -72,7 +72,7 @@ function scan(bytes: Buffer, start: number, end: number, members: Members): -1 |
   let owner = -1;
   holders[1] = -1;
   p++;
-  let c = bytes[p]!;
+  let c = bytes[p];
   if (c <= 0x20) c = bytes[(p = skipBetween(bytes, p, end, members))]!;
   let closing = c === CLOSE_BRACE;
 
@@ -84,7 +84,7 @@ function scan(bytes: Buffer, start: number, end: number, members: Members): -1 |
       if (owner !== ARRAY) {
         if (c !== QUOTE) return -1;
         const keyStart = ++p;
-        while (STOPS_TEXT[bytes[p]!] === 0) p++;
+        while (STOPS_TEXT[bytes[p]] === 0) p++;
         if (bytes[p] !== QUOTE) {
           p = skipEscapedText(bytes, p);
           if (p < 0) return -1;
@@ -104,7 +104,7 @@ function scan(bytes: Buffer, start: number, end: number, members: Members): -1 |
         entries[at + HASH] = hash;
         flags |= owner << OWNER_SHIFT;
         const slot = (hash ^ (hash >>> 12) ^ (owner * 0x9e5)) & (SLOTS - 1);
-        const previous = slots[slot]!;
+        const previous = slots[slot];
         if (previous > serial) {
           entries[at + NAME] = previous - serial - 1;
           const steps = supersede(bytes, members, at, flags);
@@ -114,7 +114,7 @@ function scan(bytes: Buffer, start: number, end: number, members: Members): -1 |
           entries[at + NAME] = -1;
         }
         slots[slot] = serial + ++count;
-        const first = bytes[keyStart]!;
+        const first = bytes[keyStart];
         if (
           (first <= 0x20 || first >= 0xe1 || keyStart === p || (flags & MemberFlag.keyEscaped) !== 0) &&
           isBlankKey(bytes, keyStart, p)
@@ -135,7 +135,7 @@ function scan(bytes: Buffer, start: number, end: number, members: Members): -1 |
 
       if (c === QUOTE) {
         p++;
-        while (STOPS_TEXT[bytes[p]!] === 0) p++;
+        while (STOPS_TEXT[bytes[p]] === 0) p++;
         flags |= Kind.text;
         if (bytes[p] !== QUOTE) {
           p = skipEscapedText(bytes, p);
@@ -207,7 +207,7 @@ function scan(bytes: Buffer, start: number, end: number, members: Members): -1 |
       if (c !== (owner === ARRAY ? CLOSE_BRACKET : CLOSE_BRACE)) return -1;
       closing = false;
       p++;
-      const holder = holders[depth]!;
+      const holder = holders[depth];
       if (holder >= 0) {
         entries[holder + VALUE_END] = p;
         entries[holder + NEXT] = count;
@@ -230,17 +230,17 @@ function scan(bytes: Buffer, start: number, end: number, members: Members): -1 |
  */
 function supersede(bytes: Buffer, members: Members, at: number, flags: number): number {
   const entries = members.entries;
-  const hash = entries[at + HASH]!;
+  const hash = entries[at + HASH];
   const owner = flags >> OWNER_SHIFT;
   let steps = 0;
-  for (let index = entries[at + NAME]!; index >= 0; steps++) {
+  for (let index = entries[at + NAME]; index >= 0; steps++) {
     const other = index << ENTRY_SHIFT;
     if (
       entries[other + HASH] === hash &&
-      entries[other + FLAGS]! >> OWNER_SHIFT === owner &&
-      sameKey(bytes, entries, at, flags, other, entries[other + FLAGS]!)
+      entries[other + FLAGS] >> OWNER_SHIFT === owner &&
+      sameKey(bytes, entries, at, flags, other, entries[other + FLAGS])
     ) {
-      entries[other + FLAGS]! |= MemberFlag.superseded;
+      entries[other + FLAGS] |= MemberFlag.superseded;
       return -1;
     }
     index = entries[other + NAME]!;
@@ -251,8 +251,8 @@ function supersede(bytes: Buffer, members: Members, at: number, flags: number): 
 /** Tells every member that holds the open objects and arrays that something inside cannot be copied as it is. */
 function markUnclean(members: Members, depth: number): void {
   for (let d = 2; d <= depth; d++) {
-    const holder = holders[d]!;
-    if (holder >= 0) members.entries[holder + FLAGS]! |= MemberFlag.unclean;
+    const holder = holders[d];
+    if (holder >= 0) members.entries[holder + FLAGS] |= MemberFlag.unclean;
   }
 }
 

@@ -4,7 +4,7 @@ const DAYS_OF_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 export function daysOf(year: number, month: number, day: number): number {
   if (month < 1 || month > 12 || day < 1) return Number.NaN;
   const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-  if (day > DAYS_OF_MONTH[month - 1]! + (leap && month === 2 ? 1 : 0)) return Number.NaN;
+  if (day > DAYS_OF_MONTH[month - 1] + (leap && month === 2 ? 1 : 0)) return Number.NaN;
   // Years are counted from March, so that the leap day is the last of its year, in eras of 400 years.
   const y = month <= 2 ? year - 1 : year;
   const era = Math.floor(y / 400);

@@ -49,12 +49,12 @@ export class Zone {
 
   #find(local: number): number {
     const periods = this.#periodsOf(new Date(local * 1_000).getUTCFullYear());
-    let before = periods[0]!.offset;
+    let before = periods[0].offset;
     for (let i = 0; i < periods.length; i++) {
-      const { from, offset } = periods[i]!;
+      const { from, offset } = periods[i];
       const utc = local - offset;
       if (utc < from) return before;
-      if (i + 1 === periods.length || utc < periods[i + 1]!.from) return offset;
+      if (i + 1 === periods.length || utc < periods[i + 1].from) return offset;
       before = offset;
     }
     return before;
@@ -87,7 +87,7 @@ export class Zone {
   #ask(utc: number): number {
     const part: Partial<Record<Intl.DateTimeFormatPartTypes, number>> = {};
     for (const { type, value } of this.#format!.formatToParts(utc * 1_000)) part[type] = Number(value);
-    const local = Date.UTC(part.year!, part.month! - 1, part.day!, part.hour!, part.minute!, part.second!);
+    const local = Date.UTC(part.year!, part.month! - 1, part.day, part.hour, part.minute, part.second);
     return local / 1_000 - utc;
   }
 }
