@@ -14,9 +14,10 @@ import { Pipeline } from "./pipeline/pipeline.ts";
 import { Rescue } from "./pipeline/rescue.ts";
 import { TurnReader } from "./pipeline/turn.ts";
 import { createRecordEncoder } from "./records/encoder.ts";
-import { listenForStop } from "./signals.ts";
+import { type StopSignals, listenForStop } from "./signals.ts";
 import { createSink } from "./sinks/create.ts";
 import { openState } from "./state/open.ts";
+import type { Store } from "./state/store.ts";
 import { type AgentState, describeStatus } from "./status.ts";
 import { type DrainFile, startDrainRecord } from "./telemetry/drain-record.ts";
 import type { ProcessLog } from "./telemetry/log.ts";
@@ -36,16 +37,26 @@ export interface AgentOptions {
  * code of contract §2; throws PannierError when it cannot start.
  */
 export async function runAgent(options: AgentOptions): Promise<ExitCode> {
+  const { config, log, podUid } = options;
+  const signals = listenForStop();
+  const state = await openState({ directory: config.stateDir, podUid, clock: systemClock, log });
+  try {
+    return await follow(options, state, signals);
+  } finally {
+    await state.stop();
+    signals.close();
+  }
+}
+
+async function follow(options: AgentOptions, state: Store, signals: StopSignals): Promise<ExitCode> {
   const { config, plan, log, once } = options;
   const clock = systemClock;
   const startedAt = new Date(clock.nowMs()).toISOString();
-  const signals = listenForStop();
   const drainSoon = new DrainSoon(config.drainDeadlineMs, clock);
   let phase: AgentState = "starting";
   /** The files as they were when all was stopped. */
   let last: DrainFile[] | undefined;
 
-  const state = await openState({ directory: config.stateDir, podUid: options.podUid, clock, log });
   for (const { was, name } of config.sinks) if (was !== undefined) state.renameSink(was, name);
   const readBuffer = new ReadBuffer(plan.readBufferBytes, log);
   const serviceName = options.serviceName === undefined ? {} : { serviceName: options.serviceName };
@@ -110,9 +121,7 @@ export async function runAgent(options: AgentOptions): Promise<ExitCode> {
   last = drainFiles();
   await catalogue.stop();
   await listeners.stop();
-  await state.stop();
   record.finish(complete ? "complete" : signals.second.aborted ? "second_signal" : "deadline");
-  signals.close();
   return complete ? ExitCode.ok : ExitCode.undelivered;
 
   function each(action: (pipeline: Pipeline) => void): void {

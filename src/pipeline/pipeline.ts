@@ -10,6 +10,7 @@ import type { SourceFile } from "../core/source.ts";
 import type { StateStore } from "../core/state.ts";
 import { Cursor } from "./cursor.ts";
 import { ReadQueue } from "./queue.ts";
+import { loseUnread } from "./settle.ts";
 import { Shipper } from "./shipper.ts";
 import type { TurnReader } from "./turn.ts";
 
@@ -103,23 +104,10 @@ export class Pipeline {
   abandonFile(file: SourceFile): void {
     const cursor = this.cursors.get(file.ordinal);
     if (cursor === undefined) return;
-    const lost = file.size - cursor.read;
+    const lost = loseUnread(cursor);
     if (lost > 0) {
-      const terms = { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost };
-      const lastTime = cursor.lane.lastTime();
-      const tail = Buffer.alloc(0);
-      cursor.uncommitted.push({ file, from: cursor.read, to: file.size, tail, lastTime, terms, deliveredLines: 0 });
-      cursor.read = file.size;
-      cursor.scannedTo = file.size;
-      this.#o.log.warn(
-        "bytes_lost",
-        `${lost} bytes of ${file.path} were overwritten or truncated before they were read`,
-        {
-          file: file.path,
-          sink: this.sink.name,
-          lost_bytes: lost,
-        },
-      );
+      const message = `${lost} bytes of ${file.path} were overwritten or truncated before they were read`;
+      this.#o.log.warn("bytes_lost", message, { file: file.path, sink: this.sink.name, lost_bytes: lost });
     }
     this.#shipper.commit([cursor]);
   }

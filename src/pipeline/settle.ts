@@ -56,3 +56,24 @@ export function dropCommitted(cursor: Cursor, commit: Commit): void {
   }
   cursor.uncommitted.splice(0, settled);
 }
+
+/** Counts what was not read of a file as lost, since it is gone, and returns how many bytes that is. */
+export function loseUnread(cursor: Cursor): number {
+  const { file, read } = cursor;
+  const lost = file.size - read;
+  if (lost <= 0) return 0;
+  const terms = { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost };
+  const lastTime = cursor.lane.lastTime();
+  cursor.uncommitted.push({
+    file,
+    from: read,
+    to: file.size,
+    tail: Buffer.alloc(0),
+    lastTime,
+    terms,
+    deliveredLines: 0,
+  });
+  cursor.read = file.size;
+  cursor.scannedTo = file.size;
+  return lost;
+}
