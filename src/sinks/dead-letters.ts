@@ -123,10 +123,21 @@ export class DeadLetters {
     if (this.#file !== undefined) return this.#file;
     await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
     const file = await open(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-    await syncDirectory(this.#options.directory);
+    try {
+      await syncDirectory(this.#options.directory);
+      await this.#countLetters(file);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    this.#file = file;
+    return file;
+  }
+
+  /** A line without its end was cut by a crash before it counted; its record is sent again. */
+  async #countLetters(file: FileHandle): Promise<void> {
     let size = 0;
     let count = 0;
-    // A line without its end was cut by a crash before it counted; its record is sent again.
     for await (const { end } of linesOf(file, 0, (await file.stat()).size)) {
       size = end;
       count++;
@@ -134,8 +145,6 @@ export class DeadLetters {
     await file.truncate(size);
     this.#size = size;
     this.count = count;
-    this.#file = file;
-    return file;
   }
 
   /** Makes room by a quarter of the limit at a time, since the file is written anew. */
@@ -152,12 +161,17 @@ export class DeadLetters {
     });
   }
 
-  /** Every letter in the file at this moment; letters that come meanwhile are not among them. */
+  /** Every letter in the file at this moment; what happens to the file meanwhile does not disturb the reader. */
   async *letters(): AsyncGenerator<Letter> {
-    const file = await this.#turnstile.pass(() => this.#open());
-    for await (const { text } of linesOf(file, 0, this.#size)) {
-      const letter = parseLetter(text);
-      if (letter !== undefined) yield letter;
+    await this.load();
+    const file = await open(this.path, constants.O_RDONLY);
+    try {
+      for await (const { text } of linesOf(file, 0, this.#size)) {
+        const letter = parseLetter(text);
+        if (letter !== undefined) yield letter;
+      }
+    } finally {
+      await file.close();
     }
   }
 

@@ -112,6 +112,7 @@ export class Delivery implements Settling {
 
   /** The server refused a request that holds this record alone. */
   async #rejectAlone(problem: Problem, status: number, lane: Lane, at: number): Promise<void> {
+    this.desk.refusals.rejected(problem.code);
     await this.reject(lane, at, { status, type: problem.code, reason: problem.message });
     await this.repair();
   }
@@ -125,8 +126,7 @@ export class Delivery implements Settling {
   deliver(lane: Lane, position: number): void {
     const record = lane.load.records[position];
     const { batch } = this;
-    const { health, refusals } = this.desk;
-    if ((batch.flags[record] & RecordFlag.asText) === 0) refusals.accepted();
+    const { health } = this.desk;
     health.deliveredLines++;
     health.deliveredBytes += batch.to[record] - batch.from[record] - batch.cut[record];
     this.#leave(lane, position, Outcome.delivered);
@@ -137,7 +137,6 @@ export class Delivery implements Settling {
     const record = lane.load.records[position];
     const { status, type, reason } = refusal;
     if ((this.batch.flags[record] & RecordFlag.asText) === 0) {
-      this.desk.refusals.rejected(type);
       this.desk.health.rejected++;
       this.desk.log.warn(
         "record_rejected",

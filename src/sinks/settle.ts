@@ -3,7 +3,7 @@ import { CONFLICT_LOOKUP_MAX } from "../core/limits.ts";
 import type { PoisonWatch } from "./breakers.ts";
 import type { Desk } from "./desk.ts";
 import type { Conflict } from "./destination.ts";
-import { type Problem, Verdict } from "./exchange.ts";
+import { type Exchange, type Problem, Verdict } from "./exchange.ts";
 import type { Lane, Repair } from "./repair.ts";
 import { Backoff, pause } from "./wait.ts";
 
@@ -53,7 +53,7 @@ export async function settleAnswer(delivery: Settling, lane: Lane, at: number): 
     if (exchange.statuses[k] >= 500) delivery.batch.flags[load.records[at + k]] |= RecordFlag.maybeSent;
     const refused =
       verdict === Verdict.rejected ||
-      (verdict === Verdict.unclear && isPoison(delivery, load.records[at + k], passedBefore));
+      (verdict === Verdict.unclear && isPoison(delivery, load.records[at + k], typeOf(exchange, k), passedBefore));
     if (refused) await rejectOne(delivery, lane, at, k);
     else waiting ??= delivery.desk.destination.explain(exchange, k);
   }
@@ -64,37 +64,51 @@ export async function settleAnswer(delivery: Settling, lane: Lane, at: number): 
   return { left, waiting };
 }
 
-/** First those that passed, so that the others are judged knowing of them. */
+/** First those that passed, so that the others are judged knowing of them; breaker two counts all of them in their order. */
 function settleDelivered(delivery: Settling, lane: Lane, at: number): void {
+  const { batch, desk } = delivery;
   const { exchange, load } = lane;
   let delivered = 0;
   for (let k = 0; k < exchange.count; k++) {
     const verdict = exchange.verdicts[k];
-    const expected = (delivery.batch.flags[load.records[at + k]] & RecordFlag.maybeSent) !== 0;
-    if (verdict === Verdict.delivered || (verdict === Verdict.conflict && expected)) {
+    const flags = batch.flags[load.records[at + k]];
+    const firstForm = (flags & RecordFlag.asText) === 0;
+    if (verdict === Verdict.delivered || (verdict === Verdict.conflict && (flags & RecordFlag.maybeSent) !== 0)) {
       delivery.deliver(lane, at + k);
       delivered++;
-    }
+      if (firstForm) desk.refusals.accepted();
+    } else if (verdict === Verdict.rejected && firstForm && reasonOf(exchange, k) !== undefined)
+      desk.refusals.rejected(typeOf(exchange, k));
   }
-  if (delivered > 0) delivery.desk.health.good();
+  if (delivered > 0) desk.health.good();
 }
 
 /** Breaker one, for an error that is not known to be about the document. */
-function isPoison(delivery: Settling, record: number, passedBefore: number): boolean {
+function isPoison(delivery: Settling, record: number, type: string, passedBefore: number): boolean {
   const { batch, convicted, desk, poison } = delivery;
   if ((batch.flags[record] & RecordFlag.asText) !== 0 && convicted.has(record)) return true;
   if (!poison.failed(record, passedBefore, desk.health.deliveredLines)) return false;
   convicted.add(record);
+  desk.refusals.rejected(type);
   return true;
 }
 
 /** A record whose reason did not fit into what is kept of one answer stays, is sent again and gets it then. */
 async function rejectOne(delivery: Settling, lane: Lane, at: number, position: number): Promise<void> {
   const { exchange } = lane;
-  const type = exchange.types.get(position) ?? `status ${exchange.statuses[position]}`;
-  const reason = exchange.reasons.get(position) ?? (exchange.hasRoomForReason() ? type : undefined);
+  const reason = reasonOf(exchange, position);
   if (reason === undefined) return;
+  const type = typeOf(exchange, position);
   await delivery.reject(lane, at + position, { status: exchange.statuses[position], type, reason });
+}
+
+function typeOf(exchange: Exchange, position: number): string {
+  return exchange.types.get(position) ?? `status ${exchange.statuses[position]}`;
+}
+
+/** The server's words, or the type when it gave none; undefined when they did not fit. */
+function reasonOf(exchange: Exchange, position: number): string | undefined {
+  return exchange.reasons.get(position) ?? (exchange.hasRoomForReason() ? typeOf(exchange, position) : undefined);
 }
 
 /**

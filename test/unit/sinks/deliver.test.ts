@@ -1,57 +1,21 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Outcome, RecordFlag } from "../../../src/core/batch.ts";
 import { DeliveryAborted } from "../../../src/core/sink.ts";
-import type { ElasticsearchConfig } from "../../../src/core/config.ts";
-import { type TestRecord, type TestSink, batchOf, configOf, record, records, sinkOf } from "./helpers.ts";
+import { batchOf, record, records } from "./helpers.ts";
+import { Rig, all, deliver, until } from "./rig.ts";
 import { CREATED, StandIn, type Step, bulkAnswer, recorded, recordedItems } from "./server.ts";
 
 const { delivered, deadLettered } = Outcome;
 
-let server: StandIn;
-let url: string;
-const opened: TestSink[] = [];
-
-beforeEach(async () => {
-  server = new StandIn();
-  url = await server.listen();
-});
-
-afterEach(async () => {
-  for (const { sink } of opened.splice(0)) await sink.stop();
-  await server.close();
-});
-
-function open(
-  list: readonly TestRecord[],
-  changes: Partial<ElasticsearchConfig> = {},
-  times: Parameters<typeof sinkOf>[2] = {},
-): TestSink {
-  const made = sinkOf(configOf([url], changes), list, times);
-  opened.push(made);
-  return made;
-}
-
-/** Delivers records and returns their outcomes. */
-async function deliver(made: TestSink, list: readonly TestRecord[] = made.source.records): Promise<number[]> {
-  const batch = batchOf(list);
-  await made.sink.deliver(batch);
-  return [...batch.outcome.subarray(0, batch.count)];
-}
-
-const all = (count: number, outcome: number): number[] => Array.from({ length: count }, () => outcome);
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(condition()).toBe(true);
-}
+const rig = Rig.use();
 
 describe("a delivery", () => {
   test.each(["gzip", "none"] as const)("sends ids and documents as they are (%s)", async (compression) => {
     const list = records(500);
-    const made = open(list, { batch: { maxBytes: 1 << 20, maxAgeMs: 1, inFlight: 2, compression } });
+    const made = rig.open(list, { batch: { maxBytes: 1 << 20, maxAgeMs: 1, inFlight: 2, compression } });
     expect(await deliver(made)).toEqual(all(500, delivered));
-    expect([...server.stored]).toEqual(list.map(({ id, document }) => [id, document]));
-    const [{ headers, path }] = server.seen;
+    expect([...rig.server.stored]).toEqual(list.map(({ id, document }) => [id, document]));
+    const [{ headers, path }] = rig.server.seen;
     expect(path).toBe("/logs-pannier-default/_bulk");
     expect(headers["content-type"]).toBe("application/x-ndjson");
     expect(headers.accept).toBe("application/json");
@@ -62,9 +26,9 @@ describe("a delivery", () => {
 
   test("sends a batch that compression does not shrink as it is", async () => {
     const noise = Buffer.from(Array.from({ length: 600_000 }, () => Math.random() * 256)).toString("base64");
-    const made = open([record("big", { noise })]);
+    const made = rig.open([record("big", { noise })]);
     expect(await deliver(made)).toEqual([delivered]);
-    expect(server.seen[0].headers["content-encoding"]).toBeUndefined();
+    expect(rig.server.seen[0].headers["content-encoding"]).toBeUndefined();
   });
 
   test("settles each record of a mixed answer by itself, in their own order", async () => {
@@ -72,17 +36,17 @@ describe("a delivery", () => {
     const [conflict, , refused] = recordedItems("9.5.3", "mixed");
     const [busy] = recordedItems("busy", "items");
     // r0 created, r1 refused, r2 busy, r3 sent before, r4 created, r5 busy
-    server.script.push((seen) => {
-      for (const i of [0, 4]) server.storeOne(seen.ids[i], seen.documents[i]);
+    rig.server.script.push((seen) => {
+      for (const i of [0, 4]) rig.server.storeOne(seen.ids[i], seen.documents[i]);
       return bulkAnswer([CREATED, refused, busy, conflict, CREATED, busy]);
     });
-    const made = open(list);
+    const made = rig.open(list);
     const batch = batchOf(list);
     batch.flags[3] = RecordFlag.maybeSent;
     await made.sink.deliver(batch);
     expect([...batch.outcome.subarray(0, 6)]).toEqual(all(6, delivered));
-    expect(server.seen.slice(1).map(({ ids }) => ids)).toEqual([["r1"], ["r2", "r5"]]);
-    expect(server.stored.get("r1")).toEqual({
+    expect(rig.server.seen.slice(1).map(({ ids }) => ids)).toEqual([["r1"], ["r2", "r5"]]);
+    expect(rig.server.stored.get("r1")).toEqual({
       "@timestamp": list[1].document["@timestamp"],
       message: JSON.stringify(list[1].document),
       "error.message": expect.stringContaining("failed to parse field [n]"),
@@ -93,11 +57,11 @@ describe("a delivery", () => {
 
   test("puts a record that is refused as text too into the dead letters, before it counts", async () => {
     const [, , refused] = recordedItems("9.5.3", "mixed");
-    server.script.push(
+    rig.server.script.push(
       () => bulkAnswer([CREATED, refused]),
       () => bulkAnswer([refused]),
     );
-    const made = open(records(2));
+    const made = rig.open(records(2));
     expect(await deliver(made)).toEqual([delivered, deadLettered]);
     const letters = [];
     for await (const letter of made.deadLetters.letters()) letters.push(letter);
@@ -119,22 +83,22 @@ describe("a delivery", () => {
   test("repairs far more refused records than reasons fit into memory", async () => {
     const refused = `{"create":{"status":400,"error":{"type":"document_parsing_exception","reason":"${"x".repeat(480)}"}}}`;
     const list = records(700);
-    server.always = (seen) => ("tags" in seen.documents[0] ? undefined : bulkAnswer(seen.ids.map(() => refused)));
-    const made = open(list, {}, { refusingWindowRecords: 100_000 });
+    rig.server.always = (seen) => ("tags" in seen.documents[0] ? undefined : bulkAnswer(seen.ids.map(() => refused)));
+    const made = rig.open(list, {}, { refusingWindowRecords: 100_000 });
     expect(await deliver(made)).toEqual(all(700, delivered));
-    expect(server.stored.size).toBe(700);
-    for (const document of server.stored.values()) expect(document["error.message"]).toBe("x".repeat(480));
+    expect(rig.server.stored.size).toBe(700);
+    for (const document of rig.server.stored.values()) expect(document["error.message"]).toBe("x".repeat(480));
     expect(made.sink.status()).toMatchObject({ rejected: 700, deliveredLines: 700 });
   });
 
   test("ends with DeliveryAborted when the sink stops, and leaves no connection", async () => {
-    server.always = () => "taken";
-    const made = open(records(3));
+    rig.server.always = () => "taken";
+    const made = rig.open(records(3));
     const delivering = deliver(made);
-    await until(() => server.seen.length === 1);
+    await until(() => rig.server.seen.length === 1);
     await made.sink.stop();
     await expect(delivering).rejects.toThrow(DeliveryAborted);
-    await until(() => server.connections === 0);
+    await until(() => rig.server.connections === 0);
   });
 });
 
@@ -155,15 +119,15 @@ describe("a request that fails whole", () => {
     ["200 for other records", bulkAnswer([CREATED]), "sink_not_elasticsearch", true],
     ["a redirect", { status: 302, body: "", headers: { location: "/login" } }, "sink_not_elasticsearch", true],
   ])("%s is sent again until it heals", async (_name, failing, code, unknown) => {
-    server.script.push(
+    rig.server.script.push(
       () => failing,
       () => failing,
     );
-    const made = open(records(3));
+    const made = rig.open(records(3));
     const batch = batchOf(made.source.records);
     await made.sink.deliver(batch);
     expect([...batch.outcome.subarray(0, 3)]).toEqual(all(3, delivered));
-    expect(server.seen.map(({ ids }) => ids)).toEqual(all(3, 0).map(() => ["r0", "r1", "r2"]));
+    expect(rig.server.seen.map(({ ids }) => ids)).toEqual(all(3, 0).map(() => ["r0", "r1", "r2"]));
     expect(made.log.codes()).toContain(code);
     expect([...batch.flags.subarray(0, 3)]).toEqual(all(3, unknown ? RecordFlag.maybeSent : 0));
     expect(made.sink.status()).toMatchObject({ state: "ok", lastError: null, retries: 2 });
@@ -205,45 +169,45 @@ describe("a request that fails whole", () => {
       },
     ],
   ])("%s leaves the outcome open: what was stored counts as delivered", async (_name, fail) => {
-    server.script.push((seen, response) => {
-      server.store(seen);
+    rig.server.script.push((seen, response) => {
+      rig.server.store(seen);
       return fail(seen, response);
     });
-    const made = open(records(3), {}, { silenceMs: 150, answerMs: 300 });
+    const made = rig.open(records(3), {}, { silenceMs: 150, answerMs: 300 });
     expect(await deliver(made)).toEqual(all(3, delivered));
-    expect(server.seen.length).toBe(2);
+    expect(rig.server.seen.length).toBe(2);
     expect(made.sink.status()).toMatchObject({ unexpectedConflicts: 0, retries: 1, rejected: 0 });
   });
 
   test("a refused connection leaves nothing open: a conflict afterwards is unexpected", async () => {
-    const { port } = server;
-    await server.close();
-    const made = open(records(1));
+    const { port } = rig.server;
+    await rig.server.close();
+    const made = rig.open(records(1));
     const batch = batchOf(made.source.records);
     const delivering = made.sink.deliver(batch);
     await until(() => made.sink.status().state === "retrying");
     expect(made.sink.status().lastError?.message).toContain("nothing is lost");
-    server = new StandIn();
-    await server.listen(port);
+    rig.server = new StandIn();
+    await rig.server.listen(port);
     await delivering;
     expect(batch.flags[0] & RecordFlag.maybeSent).toBe(0);
   });
 
   test("becomes `down` when nothing gets through for long, and `ok` again", async () => {
-    server.always = () => ({ status: 503, body: "" });
-    const made = open(records(1), {}, { downAfterMs: 60 });
+    rig.server.always = () => ({ status: 503, body: "" });
+    const made = rig.open(records(1), {}, { downAfterMs: 60 });
     const delivering = deliver(made);
     await until(() => made.sink.status().state === "retrying");
     await until(() => made.sink.status().state === "down");
-    server.always = undefined;
+    rig.server.always = undefined;
     await delivering;
     expect(made.sink.status()).toMatchObject({ state: "ok", lastError: null });
     expect(made.log.codes()).toContain("sink_recovered");
   });
 
   test("waits as long as Retry-After says", async () => {
-    server.script.push(() => ({ ...recorded("busy", "whole"), headers: { "retry-after": "1" } }));
-    const made = open(records(1));
+    rig.server.script.push(() => ({ ...recorded("busy", "whole"), headers: { "retry-after": "1" } }));
+    const made = rig.open(records(1));
     const startMs = performance.now();
     await deliver(made);
     expect(performance.now() - startMs).toBeGreaterThanOrEqual(990);
@@ -252,37 +216,37 @@ describe("a request that fails whole", () => {
 
 describe("a request that is too much", () => {
   test("413 halves it, and the size is remembered for the next batch", async () => {
-    server.always = (seen) => (seen.bytes > 2_000 ? recorded("9.5.3", "too large") : undefined);
-    const made = open(records(100));
+    rig.server.always = (seen) => (seen.bytes > 2_000 ? recorded("9.5.3", "too large") : undefined);
+    const made = rig.open(records(100));
     expect(await deliver(made)).toEqual(all(100, delivered));
-    const refused = server.seen.filter(({ bytes }) => bytes > 2_000).length;
+    const refused = rig.server.seen.filter(({ bytes }) => bytes > 2_000).length;
     expect(await deliver(made, records(100, "s"))).toEqual(all(100, delivered));
-    expect(server.seen.filter(({ bytes }) => bytes > 2_000).length).toBe(refused);
-    expect(server.stored.size).toBe(200);
+    expect(rig.server.seen.filter(({ bytes }) => bytes > 2_000).length).toBe(refused);
+    expect(rig.server.stored.size).toBe(200);
   });
 
   test("413 for one record alone is a rejection of that record", async () => {
-    server.always = (seen) => (seen.bytes > 2_000 ? recorded("9.5.3", "too large") : undefined);
-    const made = open([...records(5), record("big", { noise: "x".repeat(5_000) }), ...records(5, "s")]);
+    rig.server.always = (seen) => (seen.bytes > 2_000 ? recorded("9.5.3", "too large") : undefined);
+    const made = rig.open([...records(5), record("big", { noise: "x".repeat(5_000) }), ...records(5, "s")]);
     expect(await deliver(made)).toEqual([...all(5, delivered), deadLettered, ...all(5, delivered)]);
   });
 
   test("a third 429 in a row halves it, down to one record, and none is ever rejected", async () => {
-    server.always = (seen) => (seen.ids.length > 1 ? recorded("busy", "whole") : undefined);
-    const made = open(records(9), {}, { backoffFirstMs: 1, backoffMaxMs: 2 });
+    rig.server.always = (seen) => (seen.ids.length > 1 ? recorded("busy", "whole") : undefined);
+    const made = rig.open(records(9), {}, { backoffFirstMs: 1, backoffMaxMs: 2 });
     expect(await deliver(made)).toEqual(all(9, delivered));
     expect(made.sink.status().rejected).toBe(0);
-    const sizes = server.seen.map(({ ids }) => ids.length);
+    const sizes = rig.server.seen.map(({ ids }) => ids.length);
     expect(sizes.slice(0, 4)).toEqual([9, 9, 9, 4]);
   });
 
   test("a 400 that is not about the destination halves it until the guilty record is alone", async () => {
-    server.always = (seen) =>
+    rig.server.always = (seen) =>
       seen.ids.includes("r13") && !("tags" in seen.documents[0]) ? recorded("9.5.3", "malformed action") : undefined;
-    const made = open(records(40));
+    const made = rig.open(records(40));
     expect(await deliver(made)).toEqual(all(40, delivered));
-    expect(server.stored.get("r13")).toMatchObject({ tags: ["refused"] });
-    expect([...server.stored.values()].filter((document) => "tags" in document).length).toBe(1);
+    expect(rig.server.stored.get("r13")).toMatchObject({ tags: ["refused"] });
+    expect([...rig.server.stored.values()].filter((document) => "tags" in document).length).toBe(1);
   });
 });
 
@@ -298,10 +262,10 @@ describe("trouble of the destination", () => {
     for (const version of ["9.5.3", "8.19.21"]) {
       const [item] = recordedItems(version, name);
       const list = records(3, version);
-      for (let i = 0; i < 15; i++) server.script.push((seen) => bulkAnswer(seen.ids.map(() => item)));
-      const made = open(list, {}, { poisonTries: 5, poisonAfterMs: 10 });
+      for (let i = 0; i < 15; i++) rig.server.script.push((seen) => bulkAnswer(seen.ids.map(() => item)));
+      const made = rig.open(list, {}, { poisonTries: 5, poisonAfterMs: 10 });
       expect(await deliver(made)).toEqual(all(3, delivered));
-      expect(list.map(({ id }) => server.stored.get(id))).toEqual(list.map(({ document }) => document));
+      expect(list.map(({ id }) => rig.server.stored.get(id))).toEqual(list.map(({ document }) => document));
       expect(made.log.codes()).toContain(code);
       expect(made.sink.status()).toMatchObject({ rejected: 0, state: "ok", unexpectedConflicts: 0 });
     }
@@ -312,24 +276,24 @@ describe("trouble of the destination", () => {
     async (status) => {
       const item = `{"create":{"status":${status},"error":{"type":"security_exception","reason":"no"}}}`;
       let tries = 0;
-      server.always = (seen) =>
+      rig.server.always = (seen) =>
         tries++ > 20
           ? undefined
-          : bulkAnswer(seen.ids.map((id, i) => (id === "r1" ? item : server.storeOne(id, seen.documents[i]))));
-      const made = open(records(3), {}, { poisonTries: 3, poisonAfterMs: 1, backoffMaxMs: 5 });
+          : bulkAnswer(seen.ids.map((id, i) => (id === "r1" ? item : rig.server.storeOne(id, seen.documents[i]))));
+      const made = rig.open(records(3), {}, { poisonTries: 3, poisonAfterMs: 1, backoffMaxMs: 5 });
       expect(await deliver(made)).toEqual(all(3, delivered));
-      expect(server.stored.get("r1")).toEqual(record("r1").document);
+      expect(rig.server.stored.get("r1")).toEqual(record("r1").document);
       expect(made.sink.status().rejected).toBe(0);
     },
   );
 
   test("credentials that heal are used at the next try", async () => {
     let key = "stale-key";
-    server.always = (seen) =>
+    rig.server.always = (seen) =>
       seen.headers.authorization === "ApiKey fresh-key"
         ? undefined
         : { status: 401, body: '{"error":{"type":"security_exception","reason":"key stale-key is wrong"}}' };
-    const made = open(records(2), { auth: { apiKey: { read: () => key } } });
+    const made = rig.open(records(2), { auth: { apiKey: { read: () => key } } });
     const delivering = deliver(made);
     await until(() => made.sink.status().lastError?.code === "sink_unauthorized");
     expect(JSON.stringify(made.log.lines)).not.toContain("stale-key");
@@ -341,25 +305,25 @@ describe("trouble of the destination", () => {
 describe("rejections", () => {
   test.each(["9.5.3", "8.19.21"])("strict mapping: once more as text, then dead letters (%s)", async (version) => {
     const [, strict] = recordedItems(version, "strict mapping");
-    server.always = (seen) => bulkAnswer(seen.ids.map(() => strict));
-    const made = open(records(2));
+    rig.server.always = (seen) => bulkAnswer(seen.ids.map(() => strict));
+    const made = rig.open(records(2));
     expect(await deliver(made)).toEqual(all(2, deadLettered));
-    expect(server.seen.length).toBe(2);
+    expect(rig.server.seen.length).toBe(2);
   });
 
   test("what went into the failure store is sent as text under the same id", async () => {
-    server.script.push((seen) =>
+    rig.server.script.push((seen) =>
       bulkAnswer([CREATED, '{"create":{"status":201,"failure_store":"used"}}'].slice(0, seen.ids.length)),
     );
-    const made = open(records(2));
+    const made = rig.open(records(2));
     expect(await deliver(made)).toEqual(all(2, delivered));
-    expect(server.stored.get("r1")).toMatchObject({ tags: ["refused"] });
+    expect(rig.server.stored.get("r1")).toMatchObject({ tags: ["refused"] });
   });
 
   test("the text comes from the document when the file no longer has the line", async () => {
     const [, , refused] = recordedItems("9.5.3", "mixed");
-    server.always = (seen) => bulkAnswer(seen.ids.map(() => refused));
-    const made = open(records(1));
+    rig.server.always = (seen) => bulkAnswer(seen.ids.map(() => refused));
+    const made = rig.open(records(1));
     made.source.gone = true;
     expect(await deliver(made)).toEqual([deadLettered]);
     for await (const letter of made.deadLetters.letters())
@@ -370,10 +334,10 @@ describe("rejections", () => {
 test("compaction keeps every record whole, whatever heals when", async () => {
   const list = Array.from({ length: 300 }, (_, i) => record(`c${i}`, { noise: "x".repeat((i * 37) % 400) }));
   const [busy] = recordedItems("busy", "items");
-  server.always = (seen) =>
-    bulkAnswer(seen.ids.map((id, i) => (Math.random() < 0.6 ? busy : server.storeOne(id, seen.documents[i]))));
-  const made = open(list, {}, { backoffFirstMs: 1, backoffMaxMs: 2 });
+  rig.server.always = (seen) =>
+    bulkAnswer(seen.ids.map((id, i) => (Math.random() < 0.6 ? busy : rig.server.storeOne(id, seen.documents[i]))));
+  const made = rig.open(list, {}, { backoffFirstMs: 1, backoffMaxMs: 2 });
   expect(await deliver(made)).toEqual(all(300, delivered));
-  expect(server.stored.size).toBe(300);
-  for (const { id, document } of list) expect(server.stored.get(id)).toEqual(document);
+  expect(rig.server.stored.size).toBe(300);
+  for (const { id, document } of list) expect(rig.server.stored.get(id)).toEqual(document);
 });

@@ -120,7 +120,7 @@ export function configOf(urls: readonly string[], changes: Partial<Elasticsearch
     urls,
     auth: {},
     tls: {},
-    dataStream: "logs-pannier-default",
+    ...(changes.index === undefined ? { dataStream: "logs-pannier-default" } : {}),
     manageTemplate: false,
     timestampType: "date_nanos",
     batch: { maxBytes: 1 << 20, maxAgeMs: 1_000, inFlight: 2, compression: "gzip" },
