@@ -1,13 +1,39 @@
 import type { Estimates } from "../config/plan.ts";
-import type { Environment } from "../config/variables.ts";
-import { ESCAPE_FACTOR } from "../core/limits.ts";
+import type { InputConfig } from "../core/config.ts";
+import { STATE_BUFFER_BYTES } from "../core/limits.ts";
+import type { RecordEncoder } from "../core/record.ts";
+import { createRecordEncoder } from "../records/encoder.ts";
+import { MEMBERS_BYTES } from "../records/members.ts";
+import { scratchBytes } from "../records/payload.ts";
+import { memoryOf } from "../sinks/create.ts";
+import { elasticsearchWire } from "../sinks/elasticsearch/wire.ts";
+import { stdoutWire } from "../sinks/stdout/wire.ts";
+
+const FRAME_BYTES = Math.max(elasticsearchWire.overheadBytes, stdoutWire.overheadBytes);
 
 /** What the stages say about their own buffers, for the memory plan. */
-export async function estimates(env: Environment): Promise<Estimates> {
-  void env;
+export function estimates(serviceName: string | undefined): Estimates {
+  // The plan asks again and again with other sizes; an encoder depends on the input's fields alone.
+  const encoders = new Map<InputConfig["fields"], RecordEncoder>();
   return {
-    recordBytes: (input) => ESCAPE_FACTOR * input.maxLineBytes + 32_768 + JSON.stringify(input.fields).length,
-    sinkPools: () => [],
-    shared: [],
+    recordBytes({ format, timezone, fields, maxLineBytes }) {
+      let encoder = encoders.get(fields);
+      if (encoder === undefined) {
+        encoder = createRecordEncoder({
+          format,
+          timezone,
+          fields,
+          ...(serviceName === undefined ? {} : { serviceName }),
+        });
+        encoders.set(fields, encoder);
+      }
+      return encoder.maxEncodedBytes(maxLineBytes) + FRAME_BYTES;
+    },
+    sinkPools: memoryOf,
+    sharedPools: (maxLineBytes) => [
+      { name: "line scratch", bytes: scratchBytes(maxLineBytes) },
+      { name: "members of a line", bytes: MEMBERS_BYTES },
+      { name: "journal buffer", bytes: STATE_BUFFER_BYTES },
+    ],
   };
 }

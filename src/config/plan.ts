@@ -1,6 +1,6 @@
 import { Batch } from "../core/batch.ts";
 import type { Config, InputConfig, MemoryPlan, PlanLine, SinkConfig, SinkPlan } from "../core/config.ts";
-import { BATCH_MAX_BYTES, IN_FLIGHT_MAX, READ_SLACK_BYTES, TAIL_BYTES } from "../core/limits.ts";
+import { BATCH_MAX_BYTES, CHUNK_BYTES, IN_FLIGHT_MAX, READ_SLACK_BYTES, TAIL_BYTES } from "../core/limits.ts";
 import { formatSize } from "../core/units.ts";
 import type { Explicit } from "./effective.ts";
 import type { Path, Problem } from "./problems.ts";
@@ -11,8 +11,8 @@ export interface Estimates {
   recordBytes(input: InputConfig): number;
   /** A sink's own buffers, beside its batches: compression, repair, answers, TLS. */
   sinkPools(sink: SinkConfig, maxRecordBytes: number): readonly PlanLine[];
-  /** What all sinks share: scratch memory, the journal's buffer. */
-  readonly shared: readonly PlanLine[];
+  /** What all sinks share beside the read buffer: scratch memory for lines, the journal's buffer. */
+  sharedPools(maxLineBytes: number): readonly PlanLine[];
 }
 
 /** A configuration whose batches fit the limit, with the plan that proves it; or why there is none. */
@@ -70,8 +70,8 @@ function fit(
     return { ...sink, batch: { ...sink.batch, maxBytes, inFlight } };
   });
   const config = { ...draft, sinks };
-  const readBufferBytes =
-    Math.max(0, ...draft.inputs.map((input) => input.maxLineBytes)) + READ_SLACK_BYTES + TAIL_BYTES;
+  const maxLineBytes = largestLineBytes(draft.inputs);
+  const readBufferBytes = Math.max(CHUNK_BYTES, maxLineBytes) + READ_SLACK_BYTES + TAIL_BYTES;
   const maxRecordBytes = Math.max(0, ...draft.inputs.map((input) => estimates.recordBytes(input)));
   const sinkPlans = sinks.map((sink): SinkPlan => {
     const batchBufferBytes = Math.max(sink.batch.maxBytes, maxRecordBytes);
@@ -79,7 +79,7 @@ function fit(
   });
   const lines = [
     { name: "read buffer", bytes: readBufferBytes },
-    ...estimates.shared,
+    ...estimates.sharedPools(maxLineBytes),
     ...sinks.flatMap((sink, i) => sinkLines(sink, sinkPlans[i], estimates.sinkPools(sink, maxRecordBytes))),
   ];
   const plannedBytes = lines.reduce((sum, line) => sum + line.bytes, 0);
@@ -130,13 +130,17 @@ function overLimit(draft: Config, explicit: Explicit, estimates: Estimates, smal
   };
 }
 
+function largestLineBytes(inputs: readonly InputConfig[]): number {
+  return Math.max(0, ...inputs.map((input) => input.maxLineBytes));
+}
+
 function largestInput(inputs: readonly InputConfig[]): number {
   return inputs.reduce((best, input, i) => (input.maxLineBytes > inputs[best].maxLineBytes ? i : best), 0);
 }
 
 /** The largest power of two for `max_line_bytes` that would fit, all else equal. */
 function largestLine(draft: Config, explicit: Explicit, estimates: Estimates): number | undefined {
-  const now = Math.max(0, ...draft.inputs.map((input) => input.maxLineBytes));
+  const now = largestLineBytes(draft.inputs);
   for (let bytes = 64 * 1024 * 1024; bytes >= 1024; bytes /= 2) {
     if (bytes >= now) continue;
     const inputs = draft.inputs.map((input) => ({ ...input, maxLineBytes: Math.min(input.maxLineBytes, bytes) }));

@@ -7,10 +7,16 @@ import type { Arguments } from "../arguments.ts";
 import { estimates } from "../estimates.ts";
 import { overlapWarnings } from "../overlaps.ts";
 import { warn } from "../report.ts";
+import { serviceNameOf } from "../surroundings.ts";
 
 /** Validates, and prints the effective configuration with the memory plan. Throws what is wrong. */
-export async function check({ flags }: Arguments, env: Environment): Promise<ExitCode> {
-  const { config, plan, warnings } = loadConfig({ flags, env, estimates: await estimates(env), needsInputs: true });
+export function check({ flags }: Arguments, env: Environment): ExitCode {
+  const { config, plan, warnings } = loadConfig({
+    flags,
+    env,
+    estimates: estimates(serviceNameOf(env)),
+    needsInputs: true,
+  });
   for (const warning of [...warnings, ...overlapWarnings(config.inputs)]) warn(warning);
   process.stdout.write(printConfig(config) + printPlan(plan));
   return ExitCode.ok;

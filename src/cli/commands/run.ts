@@ -7,13 +7,15 @@ import type { Arguments } from "../arguments.ts";
 import { estimates } from "../estimates.ts";
 import { exitCodeOf, logFatal } from "../report.ts";
 import { secretValues } from "../secrets.ts";
+import { presentIn, serviceNameOf } from "../surroundings.ts";
 
 /** Follows and ships. What is wrong before the log is set up is thrown; after that it is in the log. */
 export async function run({ flags, once }: Arguments, env: Environment): Promise<ExitCode> {
+  const serviceName = serviceNameOf(env);
   const { config, plan, warnings, file } = loadConfig({
     flags,
     env,
-    estimates: await estimates(env),
+    estimates: estimates(serviceName),
     needsInputs: true,
   });
   const log = createLog({ level: config.logLevel, secrets: () => secretValues(config) });
@@ -31,16 +33,12 @@ export async function run({ flags, once }: Arguments, env: Environment): Promise
       plan,
       once,
       log,
-      serviceName: present(env["OTEL_SERVICE_NAME"]),
-      podUid: present(env["POD_UID"]),
+      serviceName,
+      podUid: presentIn(env, "POD_UID"),
     });
   } catch (error) {
     logFatal(error, log, config.logLevel === "debug");
     log.close();
     return exitCodeOf(error);
   }
-}
-
-function present(text: string | undefined): string | undefined {
-  return text === undefined || text.trim() === "" ? undefined : text.trim();
 }

@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { afterAll } from "vitest";
 
 export const directory: string = mkdtempSync(path.join(tmpdir(), "pannier-cli-"));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
 const MAIN = path.resolve(import.meta.dirname, "../../../src/cli/main.ts");
 
 /** Writes a file into a directory of this process and returns its path. */

@@ -106,7 +106,7 @@ describe("the memory plan", () => {
     expect(warnings.join()).toContain("memory.limit is not set");
   });
 
-  test("whatever is accepted stays within the limit", () => {
+  test("the plan of whatever is accepted stays within memory.limit (invariant 9)", () => {
     const sizes = fc.record({
       limit: fc.integer({ min: 1, max: 64 }),
       line: fc.integer({ min: 1, max: 1024 }),

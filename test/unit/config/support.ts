@@ -1,6 +1,7 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { afterAll } from "vitest";
 import { loadConfig, type Loaded, type LoadOptions } from "../../../src/config/load.ts";
 import type { Estimates } from "../../../src/config/plan.ts";
 import { PannierError } from "../../../src/core/errors.ts";
@@ -9,10 +10,11 @@ import { PannierError } from "../../../src/core/errors.ts";
 export const ESTIMATES: Estimates = {
   recordBytes: (input) => 6 * input.maxLineBytes + 4096,
   sinkPools: (sink) => (sink.type === "stdout" ? [] : [{ name: "compression", bytes: 1024 * 1024 }]),
-  shared: [{ name: "journal buffer", bytes: 64 * 1024 }],
+  sharedPools: () => [{ name: "journal buffer", bytes: 64 * 1024 }],
 };
 
 export const directory: string = mkdtempSync(path.join(tmpdir(), "pannier-config-"));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 /** Writes a file into a directory of this process and returns its path. */
 export function file(name: string, text: string): string {
