@@ -4,8 +4,8 @@ import path from "node:path";
 import { Client } from "@elastic/elasticsearch";
 import { ElasticsearchContainer, type StartedElasticsearchContainer } from "@testcontainers/elasticsearch";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { runPannier } from "../servers/pannier.ts";
 import { requireServer } from "../servers/require.ts";
+import { startAgent } from "../support/agent.ts";
 
 const IMAGE = process.env["PANNIER_ELASTICSEARCH_IMAGE"] ?? "docker.elastic.co/elasticsearch/elasticsearch:9.5.3";
 const LINES_PER_KIND = 500;
@@ -101,9 +101,11 @@ test(`a file arrives whole in the server of a container: ${IMAGE}`, async () => 
   const options = ["--once", "--state-dir", path.join(directory, "state"), "--admin", "off"];
   // The second run finds everything committed and must not send it again.
   for (let run = 1; run <= 2; run++) {
-    const { code, stderr } = await runPannier(["run", file, "--to", to, ...options]);
-    expect(code, stderr).toBe(0);
-    expect(stderr, "secrets stay out of the log").not.toContain(`:${password}@`);
+    const agent = startAgent(["run", file, "--to", to, ...options], { noAdmin: true });
+    const { code } = await agent.exited;
+    const log = JSON.stringify(agent.logs);
+    expect(code, log).toBe(0);
+    expect(log, "secrets stay out of the log").not.toContain(`:${password}@`);
   }
 
   const client = new Client({ node: container.getHttpUrl(), auth: { username, password } });

@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { runPannier } from "../servers/pannier.ts";
+import { startAgent } from "../support/agent.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
@@ -48,12 +48,12 @@ describe("the Pod of the sidecar pattern", () => {
     writeFileSync(secret, "c2VjcmV0");
     const names = sidecar.env.map(({ name }) => name);
     const provided = Object.fromEntries(names.map((name) => [name, `the-${name.toLowerCase()}`]));
-    const { code, stdout, stderr } = await runPannier(["check", "--config", config], provided);
-    expect(code, stderr).toBe(0);
-    expect(stdout).toContain("the-pod_name");
-    expect(stdout).not.toContain("c2VjcmV0");
-    const unset = Object.fromEntries(names.map((name) => [name, undefined]));
-    expect((await runPannier(["check", "--config", config], unset)).code, "a missing variable is an error").toBe(78);
+    const check = startAgent(["check", "--config", config], { noAdmin: true, env: provided });
+    expect((await check.exited).code, JSON.stringify(check.logs)).toBe(0);
+    expect(check.stdout()).toContain("the-pod_name");
+    expect(check.stdout()).not.toContain("c2VjcmV0");
+    const without = startAgent(["check", "--config", config], { noAdmin: true });
+    expect((await without.exited).code, "a missing variable is an error").toBe(78);
   });
 
   test("is a native sidecar whose hooks and probes reach the health listener, with the Pod's own grace", () => {
