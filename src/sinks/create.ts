@@ -14,6 +14,8 @@ export interface CreateSinkOptions {
   readonly config: SinkConfig;
   readonly stateDir: string;
   readonly source: RecordSource;
+  /** Of this sink, where somebody else needs them too; made here where not given. */
+  readonly deadLetters?: DeadLetters;
   /** Makes a compressor with that much memory for its results. */
   readonly createCompressor: (outputBytes: number) => Compressor;
   /** Largest record on the wire, as it is or as text. */
@@ -38,7 +40,7 @@ export function createSink(options: CreateSinkOptions): Sink {
   }
   const count = config.batch.compression === "gzip" ? config.batch.inFlight : 0;
   const compressors = Array.from({ length: count }, () => createCompressor(compressedBytes(config)));
-  const deadLetters = openDeadLetters(config, options.stateDir);
+  const deadLetters = options.deadLetters ?? openDeadLetters(config, options.stateDir);
   return createElasticsearchSink({ config, source, deadLetters, compressors, maxRecordBytes, log, clock });
 }
 

@@ -25,7 +25,10 @@ export interface Dropped {
   bytes: number;
 }
 
-/** The file of a sink's dead letters: append and fsync, a size limit, and rewriting for `replay`. One operation at a time. */
+/**
+ * The file of a sink's dead letters: append and fsync, a size limit, and rewriting for `replay`. One operation at a time, and
+ * the file is open only during one: letters are rare, and no descriptor is left to whoever forgets to close it.
+ */
 export class DeadLetters {
   readonly path: string;
   /** Letters in the file. */
@@ -34,8 +37,8 @@ export class DeadLetters {
   readonly dropped: Dropped = { letters: 0, bytes: 0 };
   readonly #options: DeadLettersOptions;
   readonly #turnstile = new Turnstile();
-  #file: FileHandle | undefined;
-  #size = 0;
+  /** -1 until the file was first looked at. */
+  #size = -1;
   #unsynced = false;
 
   constructor(options: DeadLettersOptions) {
@@ -57,19 +60,20 @@ export class DeadLetters {
 
   async #append(line: Buffer): Promise<Problem | undefined> {
     try {
-      const file = await this.#open();
-      const { maxBytes, whenFull } = this.#options.config;
-      if (this.#size > 0 && this.#size + line.length > maxBytes) {
-        if (whenFull === "stop") return this.#full();
-        await this.#dropOldest(line.length);
-        return await this.#append(line);
-      }
-      // At a fixed place: what a failed write left behind is overwritten by the next one.
-      await file.write(line, 0, line.length, this.#size);
-      this.#size += line.length;
-      this.count++;
-      this.#unsynced = true;
-      return undefined;
+      return await this.#use(async (file) => {
+        const { maxBytes, whenFull } = this.#options.config;
+        if (this.#size > 0 && this.#size + line.length > maxBytes) {
+          if (whenFull === "stop") return this.#full();
+          await this.#dropOldest(file, line.length);
+          return this.#append(line);
+        }
+        // At a fixed place: what a failed write left behind is overwritten by the next one.
+        await file.write(line, 0, line.length, this.#size);
+        this.#size += line.length;
+        this.count++;
+        this.#unsynced = true;
+        return undefined;
+      });
     } catch (error) {
       return this.#broken(error);
     }
@@ -99,7 +103,7 @@ export class DeadLetters {
       const problem = await this.#turnstile.pass(async () => {
         if (!this.#unsynced) return undefined;
         try {
-          await this.#file?.datasync();
+          await this.#use((file) => file.datasync());
           this.#unsynced = false;
           return undefined;
         } catch (error) {
@@ -113,25 +117,24 @@ export class DeadLetters {
   }
 
   /** Counts what an earlier run left. */
-  async load(): Promise<void> {
-    await this.#turnstile.pass(async () => {
-      await this.#open();
-    });
+  load(): Promise<void> {
+    return this.#turnstile.pass(() => this.#use(() => Promise.resolve()));
   }
 
-  async #open(): Promise<FileHandle> {
-    if (this.#file !== undefined) return this.#file;
-    await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+  async #use<T>(work: (file: FileHandle) => Promise<T>): Promise<T> {
+    const { directory } = this.#options;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
     const file = await open(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     try {
-      await syncDirectory(this.#options.directory);
-      await this.#countLetters(file);
-    } catch (error) {
+      // Also when somebody took the file away.
+      if (this.#size < 0 || (await file.stat()).size < this.#size) {
+        await syncDirectory(directory);
+        await this.#countLetters(file);
+      }
+      return await work(file);
+    } finally {
       await file.close();
-      throw error;
     }
-    this.#file = file;
-    return file;
   }
 
   /** A line without its end was cut by a crash before it counted; its record is sent again. */
@@ -148,11 +151,11 @@ export class DeadLetters {
   }
 
   /** Makes room by a quarter of the limit at a time, since the file is written anew. */
-  async #dropOldest(neededBytes: number): Promise<void> {
+  async #dropOldest(old: FileHandle, neededBytes: number): Promise<void> {
     const { maxBytes } = this.#options.config;
     const goal = Math.max(this.#size + neededBytes - maxBytes, Math.floor(maxBytes / 4));
     let dropping = true;
-    await this.#rewrite((text, end) => {
+    await this.#rewrite(old, (text, end) => {
       if (!dropping) return true;
       dropping = end < goal;
       this.dropped.letters++;
@@ -178,14 +181,12 @@ export class DeadLetters {
   /** Takes letters out of the file: it is written anew beside itself and takes its place at once. */
   async remove(ids: ReadonlySet<string>): Promise<void> {
     if (ids.size === 0) return;
-    await this.#turnstile.pass(async () => {
-      await this.#open();
-      await this.#rewrite((text) => !ids.has(parseLetter(text)?.id ?? ""));
-    });
+    await this.#turnstile.pass(() =>
+      this.#use((old) => this.#rewrite(old, (text) => !ids.has(parseLetter(text)?.id ?? ""))),
+    );
   }
 
-  async #rewrite(keeps: (text: string, end: number) => boolean): Promise<void> {
-    const old = await this.#open();
+  async #rewrite(old: FileHandle, keeps: (text: string, end: number) => boolean): Promise<void> {
     const temporary = `${this.path}.tmp`;
     const file = await open(temporary, constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC, 0o600);
     let size = 0;
@@ -199,24 +200,19 @@ export class DeadLetters {
         count++;
       }
       await file.sync();
-      await rename(temporary, this.path);
-    } catch (error) {
+    } finally {
       await file.close();
-      throw error;
     }
+    await rename(temporary, this.path);
     await syncDirectory(this.#options.directory);
-    await old.close();
-    this.#file = file;
     this.#size = size;
     this.count = count;
     this.#unsynced = false;
   }
 
-  async close(): Promise<void> {
-    await this.#turnstile.pass(async () => {
-      await this.#file?.close();
-      this.#file = undefined;
-    });
+  /** Resolves when no operation is under way. */
+  close(): Promise<void> {
+    return this.#turnstile.pass(() => Promise.resolve());
   }
 }
 

@@ -1,54 +1,20 @@
 import { REASON_MAX_CHARS } from "../../core/limits.ts";
-
-/** What one item of a `_bulk` answer says. One object, used for all. */
-export interface AnswerItem {
-  status: number;
-  /** Type of the error; "" when there is none. */
-  type: string;
-  /** The index that the item or its error names; "" when none is named. */
-  index: string;
-  /** The document went into the failure store. */
-  inFailureStore: boolean;
-  /** The server's reason, cut; made only when it is asked for. */
-  reason(): string;
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-
-/** What may come next. */
-const State = {
-  value: 0,
-  keyOrEnd: 1,
-  key: 2,
-  colon: 3,
-  valueOrEnd: 4,
-  commaOrEnd: 5,
-  string: 6,
-  scalar: 7,
-  end: 8,
-  broken: 9,
-} as const;
-
-/** Depth of what matters: {"items":[{"create":{"error":{…}}}]}. */
-const Depth = { root: 1, items: 2, item: 3, action: 4, error: 5 } as const;
-
-/** Members that are read; the number stands for the name. */
-const Member = { other: 0, items: 1, status: 2, index: 3, failureStore: 4, error: 5, type: 6, reason: 7 } as const;
-const MEMBERS: readonly Readonly<Record<string, number>>[] = [
-  {},
-  { items: Member.items },
-  {},
-  {},
-  { status: Member.status, _index: Member.index, failure_store: Member.failureStore, error: Member.error },
-  { type: Member.type, reason: Member.reason, index: Member.index },
-];
+import {
+  type AnswerItem,
+  BACKSLASH,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  Depth,
+  MEMBERS,
+  Member,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  State,
+  decodeText,
+} from "./answer-shape.ts";
 
 /** Nesting of an answer; `caused_by` may go deep, but not this deep. */
 const DEPTH_MAX = 64;
@@ -264,15 +230,5 @@ export class AnswerScanner {
     if (this.#inItems && this.#depth === Depth.action && this.#members[Depth.action] === Member.status)
       this.#item.status = Number(text);
     return State.commaOrEnd;
-  }
-}
-
-/** The text behind escaped bytes, which may be cut. */
-function decodeText(bytes: Buffer, length: number): string {
-  const raw = bytes.toString("utf8", 0, length).replace(/(?<!\\)((?:\\\\)*)\\(?:u[\da-fA-F]{0,3})?$/, "$1");
-  try {
-    return String(JSON.parse(`"${raw}"`));
-  } catch {
-    return raw;
   }
 }

@@ -1,5 +1,5 @@
 import { Verdict } from "../exchange.ts";
-import type { AnswerItem } from "./answer.ts";
+import type { AnswerItem } from "./answer-shape.ts";
 
 /** The document went into the failure store of its data stream, which search does not look into. */
 export const FAILURE_STORE = "failure_store";

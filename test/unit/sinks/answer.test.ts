@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type AnswerItem, AnswerScanner } from "../../../src/sinks/elasticsearch/answer.ts";
+import { AnswerScanner } from "../../../src/sinks/elasticsearch/answer.ts";
+import type { AnswerItem } from "../../../src/sinks/elasticsearch/answer-shape.ts";
 import { recorded } from "./server.ts";
 
 interface Read {
