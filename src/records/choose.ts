@@ -68,8 +68,11 @@ export class Choice {
   #factsHigh = 0;
   #unfitTimeRank = 0;
   #unfitLevelRank = 0;
+  /** `filename` and `line_number` say where a record came from only together. */
   readonly #filename: number;
   readonly #lineNumber: number;
+  #hasFilename = false;
+  #hasLineNumber = false;
 
   constructor(vocabulary: Vocabulary, time: RecordTime) {
     this.#vocabulary = vocabulary;
@@ -86,6 +89,8 @@ export class Choice {
     this.#factsLow = 0;
     this.#factsHigh = 0;
     for (let i = 0; i < this.hasAdded.length; i++) this.hasAdded[i] = 0;
+    this.#hasFilename = false;
+    this.#hasLineNumber = false;
     this.#nameMembers(bytes, members, 0, members.count, 0);
     this.#findDialect();
     for (let role = 0; role < ROLES; role++) this.best[role] = -1;
@@ -98,7 +103,6 @@ export class Choice {
       const role = roles[id]!;
       if (role !== Role.none) this.#consider(bytes, entries, at, id, role);
     }
-    this.#dropHalfOrigin(entries);
     for (let role = 1; role < ROLES; role++) {
       const at = this.best[role]!;
       if (at >= 0) entries[at + NAME]! |= role << ROLE_SHIFT;
@@ -120,6 +124,8 @@ export class Choice {
       if (id !== 0) {
         this.#known[this.#knownCount++] = at;
         const kind = flags & KIND_MASK;
+        if (id === this.#filename) this.#hasFilename = kind === Kind.text;
+        if (id === this.#lineNumber) this.#hasLineNumber = kind === Kind.number;
         const added = this.#vocabulary.added[id]!;
         if (added !== 0 && ((this.#vocabulary.kinds[id]! >> kind) & 1) !== 0) this.hasAdded[added] = 1;
         const fact = (id << 3) | kind;
@@ -187,6 +193,7 @@ export class Choice {
     if (((ROLE_KINDS[role]! >> kind) & 1) === 0) return;
     const rank = this.dialect.ranks[id]!;
     if (this.best[role]! >= 0 && this.#ranks[role]! < rank) return;
+    if (id === this.#filename ? !this.#hasLineNumber : id === this.#lineNumber && !this.#hasFilename) return;
     const quote = kind === Kind.text ? 1 : 0;
     const start = entries[at + VALUE_START]! + quote;
     const end = entries[at + VALUE_END]! - quote;
@@ -232,15 +239,6 @@ export class Choice {
     }
     this.best[role] = at;
     this.#ranks[role] = rank;
-  }
-
-  /** `filename` and `line_number` say where a record came from only together. */
-  #dropHalfOrigin(entries: Int32Array): void {
-    const file = this.best[Role.originFile]!;
-    const line = this.best[Role.originLine]!;
-    const fileIsHalf = file >= 0 && entries[file + NAME] === this.#filename;
-    const lineIsHalf = line >= 0 && entries[line + NAME] === this.#lineNumber;
-    if (fileIsHalf !== lineIsHalf) this.best[fileIsHalf ? Role.originFile : Role.originLine] = -1;
   }
 
   /**

@@ -109,7 +109,7 @@ class Encoder implements RecordEncoder {
     } else {
       at = copyConstant(MESSAGE, out, at);
       at = quoteSpan(payload.source, payload.start, payload.end, out, at);
-      if (refused) at = this.#writeReason(line.refusedReason, out, at);
+      if (line.refusedReason !== undefined) at = this.#writeReason(line.refusedReason, out, at);
     }
     if (assigned) at = copyConstant(ASSIGNED, out, at);
     at = this.#own.write(line, isJson && !refused ? choice : undefined, out, at);

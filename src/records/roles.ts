@@ -61,10 +61,10 @@ export const ROLE_FIELD: Readonly<Partial<Record<RoleName, string>>> = {
 const text = 1 << Kind.text;
 const number = 1 << Kind.number;
 
-/** Kinds of value (1 << kind) that a role can take: index role. Every other role takes text. */
+/** Kinds of value (1 << kind) that a role looks at: index role. Times and levels of any kind, since those that are none go to `app.`. */
 export const ROLE_KINDS: Uint8Array = new Uint8Array(ROLES).fill(text);
-ROLE_KINDS[Role.time] = text | number;
-ROLE_KINDS[Role.level] = text | number;
+ROLE_KINDS[Role.time] = 0xff;
+ROLE_KINDS[Role.level] = 0xff;
 ROLE_KINDS[Role.message] = 0xff & ~(1 << Kind.null);
 ROLE_KINDS[Role.pid] = number;
 ROLE_KINDS[Role.originLine] = number;

@@ -4,7 +4,7 @@ import { LEVEL_NAMES } from "./generic.ts";
 /** ecs-logging: the names are ECS's already, dotted or nested, and nothing else is renamed. */
 export const ecs: Dialect = {
   name: "ecs",
-  when: [["ecs.version"]],
+  when: [["ecs.version:text"]],
   keys: {
     time: ["@timestamp"],
     level: ["log.level"],
