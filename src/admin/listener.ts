@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { http } from "../core/builtins.ts";
 import type { ListenConfig } from "../core/config.ts";
 import { ExitCode, PannierError, describe, systemCode } from "../core/errors.ts";
 import { HTTP_CONNECTIONS_MAX, HTTP_HEADER_MAX_BYTES, HTTP_REQUEST_TIMEOUT_MS } from "../core/limits.ts";
@@ -29,7 +30,7 @@ export interface ListenerOptions extends ListenConfig {
 export async function startListener(options: ListenerOptions): Promise<Listener | undefined> {
   // The admin listener is for people and their browsers; kubelet and Prometheus may use any name for the health listener.
   const guardedHost = options.name === "admin" ? options.host : undefined;
-  const server = createServer(
+  const server = http.createServer(
     {
       maxHeaderSize: HTTP_HEADER_MAX_BYTES,
       headersTimeout: HTTP_REQUEST_TIMEOUT_MS,

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { parseArgs } from "../core/builtins.ts";
 import { nearest } from "../config/nearest.ts";
 import type { Flags } from "../config/layers.ts";
 import type { Environment } from "../config/variables.ts";

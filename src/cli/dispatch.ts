@@ -1,4 +1,3 @@
-import process from "node:process";
 import type { Environment } from "../config/variables.ts";
 import type { ExitCode } from "../core/errors.ts";
 import { type Arguments, parseArguments } from "./arguments.ts";

@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import process from "node:process";
 import { nodeProblem } from "./version.ts";
 
 // What follows is loaded only once this Node is known to be able to: an old one would fail with a stack instead of a sentence.

@@ -1,4 +1,3 @@
-import process from "node:process";
 import { ExitCode, PannierError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 

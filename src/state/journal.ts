@@ -1,6 +1,6 @@
 import { fsync, fsyncSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { promisify } from "../core/builtins.ts";
 import { describe } from "../core/errors.ts";
 import { JOURNAL_SYNC_INTERVAL_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";

@@ -1,5 +1,5 @@
 import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from "node:fs";
-import { promisify } from "node:util";
+import { promisify } from "../core/builtins.ts";
 import { STATE_BUFFER_BYTES, STATE_LINE_MAX_BYTES } from "../core/limits.ts";
 import { decodeEntry, encodeEntry } from "./entries.ts";
 import type { Entry } from "./entries.ts";

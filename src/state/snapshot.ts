@@ -1,7 +1,7 @@
 import { fsync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { promisify } from "node:util";
+import { promisify } from "../core/builtins.ts";
 import { GONE_FILE_KEPT_MS } from "../core/limits.ts";
 import type { FileRecord } from "../core/state.ts";
 import { SNAPSHOT } from "./directory.ts";

@@ -1,4 +1,3 @@
-import process from "node:process";
 import { loadConfig } from "../../config/load.ts";
 import { printConfig, printPlan } from "../../config/print.ts";
 import type { Environment } from "../../config/variables.ts";

@@ -1,4 +1,3 @@
-import process from "node:process";
 import { loadConfig } from "../../config/load.ts";
 import type { Environment } from "../../config/variables.ts";
 import { systemClock } from "../../core/clock.ts";

@@ -1,14 +1,15 @@
 import { readFileSync } from "node:fs";
-import http from "node:http";
-import https from "node:https";
+import type { Agent } from "node:http";
+import type { Agent as SecureAgent } from "node:https";
+import { http, loadHttps } from "../../core/builtins.ts";
 import type { TlsConfig } from "../../core/config.ts";
 
 /** The kept connections of a carrier. */
 export class Agents {
-  readonly plain: http.Agent;
+  readonly plain: Agent;
   readonly #sockets: number;
   readonly #tls: TlsConfig;
-  #secure: https.Agent | undefined;
+  #secure: SecureAgent | undefined;
   #pem = "";
 
   constructor(sockets: number, tls: TlsConfig) {
@@ -18,12 +19,12 @@ export class Agents {
   }
 
   /** The agent for TLS. Throws when a file of the configuration cannot be read. */
-  get secure(): https.Agent {
+  get secure(): SecureAgent {
     if (this.#secure !== undefined) return this.#secure;
     const { serverName } = this.#tls;
     const files = this.#read();
     this.#pem = JSON.stringify(files);
-    this.#secure = new https.Agent({
+    this.#secure = new (loadHttps().Agent)({
       keepAlive: true,
       maxSockets: this.#sockets,
       scheduling: "lifo",

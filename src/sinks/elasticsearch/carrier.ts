@@ -1,5 +1,5 @@
-import http, { type IncomingHttpHeaders } from "node:http";
-import https from "node:https";
+import type { ClientRequest, IncomingHttpHeaders } from "node:http";
+import { http, loadHttps } from "../../core/builtins.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { ElasticsearchConfig } from "../../core/config.ts";
 import { describe, systemCode } from "../../core/errors.ts";
@@ -68,7 +68,7 @@ export class Carrier {
     signal: AbortSignal,
     node: Node = this.nodes.pick(),
   ): Promise<Transfer> {
-    let outgoing: http.ClientRequest;
+    let outgoing: ClientRequest;
     try {
       outgoing = this.#open(node, request);
     } catch (error) {
@@ -80,11 +80,11 @@ export class Carrier {
     return transfer;
   }
 
-  #open(node: Node, request: Request): http.ClientRequest {
+  #open(node: Node, request: Request): ClientRequest {
     const secure = node.url.protocol === "https:";
     const authorization = this.credentials.header();
     const { body } = request;
-    return (secure ? https : http).request({
+    return (secure ? loadHttps() : http).request({
       agent: secure ? this.#agents.secure : this.#agents.plain,
       protocol: node.url.protocol,
       hostname: node.url.hostname.replace(/^\[|\]$/g, ""),
@@ -102,7 +102,7 @@ export class Carrier {
   }
 
   #exchange(
-    outgoing: http.ClientRequest,
+    outgoing: ClientRequest,
     request: Request,
     onHead: (status: number, headers: IncomingHttpHeaders) => BodyReader,
     signal: AbortSignal,
