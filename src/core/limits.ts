@@ -182,8 +182,8 @@ export const BUSY_SIZE_STEPS_MAX = 256;
 
 /** A hint from the operating system is followed after this time; what comes in between is one look. */
 export const HINT_MIN_MS = 20;
-/** And after so many times what the last look took, so that hints cost at most 2 % of a core however fast files are written. */
-export const HINT_COST_FACTOR = 50;
+/** And not before so many times what the last such look took: hints cost 0.5 % of a core, however fast files are written. */
+export const HINT_COST_FACTOR = 200;
 /** Directories with a notification watch; further ones are only swept. */
 export const WATCHED_DIRECTORIES_MAX = 300;
 
@@ -193,3 +193,5 @@ export const REPLAY_REQUEST_BYTES = 1 * MiB;
 export const REPLAY_REQUEST_LETTERS = 500;
 /** A clock difference that `probe` reports: beyond it, "the last 15 minutes" in a search miss new records. */
 export const CLOCK_DIFFERENCE_MAX_MS = 60_000;
+/** How long `probe` waits for one answer: somebody sits in front of it. */
+export const PROBE_MS = 10_000;

@@ -1,6 +1,6 @@
 import type { Clock } from "../../core/clock.ts";
 import type { ElasticsearchConfig } from "../../core/config.ts";
-import { CLOCK_DIFFERENCE_MAX_MS } from "../../core/limits.ts";
+import { CLOCK_DIFFERENCE_MAX_MS, PROBE_MS } from "../../core/limits.ts";
 import { formatDuration } from "../../core/units.ts";
 import type { Finding } from "../finding.ts";
 import { Carrier } from "./carrier.ts";
@@ -21,7 +21,7 @@ export async function probeElasticsearch(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
-  const carrier = new Carrier(config, clock);
+  const carrier = new Carrier(config, clock, { connectMs: PROBE_MS, silenceMs: PROBE_MS, answerMs: PROBE_MS });
   const findings: Finding[] = [];
   try {
     let first: Control | undefined;

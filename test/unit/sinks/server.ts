@@ -101,7 +101,7 @@ export class StandIn {
     const lines = text.split("\n").slice(0, -1);
     const ids = lines
       .filter((_, i) => i % 2 === 0)
-      .map((line) => (JSON.parse(line) as { create: Record<"_id", string> }).create["_id"]);
+      .map((line) => (JSON.parse(line) as { create?: Record<"_id", string> }).create?.["_id"] ?? "");
     const documents = lines.filter((_, i) => i % 2 === 1).map((line) => JSON.parse(line) as Record<string, unknown>);
     const seen = { ids, documents, bytes: text.length, headers: request.headers, path: pathname };
     this.seen.push(seen);
@@ -140,6 +140,8 @@ export class StandIn {
 }
 
 function send(response: http.ServerResponse, answer: Answer): void {
+  // Elasticsearch sends no Date.
+  response.sendDate = false;
   response.writeHead(answer.status, {
     "content-type": "application/json",
     "content-length": Buffer.byteLength(answer.body),

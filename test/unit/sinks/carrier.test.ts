@@ -1,0 +1,226 @@
+import { copyFileSync, mkdtempSync, readFileSync } from "node:fs";
+import https from "node:https";
+import net, { type AddressInfo } from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/core/clock.ts";
+import type { ElasticsearchConfig } from "../../../src/core/config.ts";
+import { Carrier, type CarrierTimes, type Transfer, carrierTimes } from "../../../src/sinks/elasticsearch/carrier.ts";
+import { NodeRing } from "../../../src/sinks/elasticsearch/nodes.ts";
+import { configOf, record, records, sinkOf } from "./helpers.ts";
+import { deliver } from "./rig.ts";
+import { StandIn } from "./server.ts";
+
+const tls = path.join(import.meta.dirname, "tls");
+const never = new AbortController().signal;
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+async function standIn(): Promise<{ server: StandIn; url: string }> {
+  const server = new StandIn();
+  const url = await server.listen();
+  closing.push(() => server.close());
+  return { server, url };
+}
+
+function carrierOf(
+  urls: readonly string[],
+  changes: Partial<ElasticsearchConfig> = {},
+  times: Partial<CarrierTimes> = {},
+): Carrier {
+  const carrier = new Carrier(configOf(urls, changes), systemClock, { ...carrierTimes, ...times });
+  closing.push(() => carrier.close());
+  return carrier;
+}
+
+function get(carrier: Carrier): Promise<Transfer> {
+  return carrier.send({ method: "GET", path: "/_bulk" }, () => () => undefined, never);
+}
+
+/** A TLS server that answers 200 to everything; its certificate is for pannier.test and 127.0.0.1. */
+async function secureServer(): Promise<string> {
+  const server = https.createServer(
+    { key: readFileSync(path.join(tls, "key.pem")), cert: readFileSync(path.join(tls, "cert.pem")) },
+    (_request, response) => void response.end("{}"),
+  );
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  closing.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe("credentials", () => {
+  const secret = (value: string): { read(): string } => ({ read: () => value });
+
+  test.each([
+    [{ apiKey: secret("id:key\n") }, `ApiKey ${Buffer.from("id:key").toString("base64")}`],
+    [{ apiKey: secret("aWQ6a2V5") }, "ApiKey aWQ6a2V5"],
+    [{ bearer: secret("token") }, "Bearer token"],
+    [{ username: "elastic", password: secret("p:w") }, `Basic ${Buffer.from("elastic:p:w").toString("base64")}`],
+    [{}, undefined],
+  ])("%j become the header", async (auth, header) => {
+    const { server, url } = await standIn();
+    await get(carrierOf([url], { auth }));
+    expect(server.seen[0].headers.authorization).toBe(header);
+  });
+
+  test("in the URL are used and never shown", async () => {
+    const { server, url } = await standIn();
+    const made = sinkOf(configOf([url.replace("//", "//joe:s%40cret-word@")]), records(1));
+    closing.push(() => made.sink.stop());
+    server.script.push((seen) => ({
+      status: 500,
+      body: `{"error":{"type":"x","reason":"s@cret-word ${seen.headers.authorization}"}}`,
+    }));
+    await deliver(made);
+    const basic = Buffer.from("joe:s@cret-word").toString("base64");
+    expect(server.seen[0].headers.authorization).toBe(`Basic ${basic}`);
+    const shown = JSON.stringify([made.log.lines, made.sink.status()]);
+    expect(shown).toContain("***");
+    for (const hidden of ["s@cret", "s%40cret", basic, "joe"]) expect(shown).not.toContain(hidden);
+  });
+
+  test("that cannot be read are trouble, not a crash, and nothing was sent", async () => {
+    const { url } = await standIn();
+    const auth = {
+      apiKey: {
+        read: (): string => {
+          throw new Error("ENOENT: no such file, open '/run/secrets/key'");
+        },
+      },
+    };
+    expect(await get(carrierOf([url], { auth }))).toMatchObject({
+      kind: "failed",
+      connected: false,
+      message: expect.stringContaining("/run/secrets/key") as unknown,
+    });
+  });
+});
+
+describe("TLS", () => {
+  test("trusts the configured authority", async () => {
+    const url = await secureServer();
+    expect(await get(carrierOf([url], { tls: { ca: path.join(tls, "cert.pem") } }))).toMatchObject({ status: 200 });
+  });
+
+  test("refuses a certificate that is not trusted, and says which setting to turn", async () => {
+    const url = await secureServer();
+    expect(await get(carrierOf([url]))).toMatchObject({
+      kind: "failed",
+      code: "DEPTH_ZERO_SELF_SIGNED_CERT",
+      connected: false,
+    });
+    const made = sinkOf(configOf([url]), [record("a")]);
+    const delivering = deliver(made).catch(() => undefined);
+    await expect.poll(() => made.sink.status().lastError?.message).toContain("set `tls.ca`");
+    await made.sink.stop();
+    await delivering;
+  });
+
+  test("refuses a name that the certificate is not for; `server_name` says which one it is", async () => {
+    const url = (await secureServer()).replace("127.0.0.1", "localhost");
+    const ca = path.join(tls, "cert.pem");
+    expect(await get(carrierOf([url], { tls: { ca } }))).toMatchObject({ code: "ERR_TLS_CERT_ALTNAME_INVALID" });
+    expect(await get(carrierOf([url], { tls: { ca, serverName: "pannier.test" } }))).toMatchObject({ status: 200 });
+  });
+
+  test("reads a renewed file after a failure", async () => {
+    const url = await secureServer();
+    const ca = path.join(mkdtempSync(path.join(os.tmpdir(), "pannier-tls-")), "ca.pem");
+    copyFileSync(path.join(tls, "other.pem"), ca);
+    const carrier = carrierOf([url], { tls: { ca } });
+    expect((await get(carrier)).kind).toBe("failed");
+    copyFileSync(path.join(tls, "cert.pem"), ca);
+    await get(carrier);
+    expect(await get(carrier)).toMatchObject({ status: 200 });
+  });
+});
+
+describe("several nodes", () => {
+  test("take turns; one that is down rests while the others work", async () => {
+    const [a, b] = [await standIn(), await standIn()];
+    const carrier = carrierOf([a.url, b.url]);
+    for (let i = 0; i < 4; i++) await get(carrier);
+    expect([a.server.seen.length, b.server.seen.length]).toEqual([2, 2]);
+    await b.server.close();
+    const results = [];
+    for (let i = 0; i < 6; i++) results.push((await get(carrier)).kind);
+    expect(results.filter((kind) => kind === "failed").length).toBe(1);
+    expect(a.server.seen.length).toBe(7);
+  });
+
+  test("are asked all the same when every one of them rests", () => {
+    let nowMs = 0;
+    const ring = new NodeRing(["http://a", "http://b"], { nowMs: () => nowMs, monotonicMs: () => nowMs });
+    const [a, b] = ring.all;
+    ring.failed(a);
+    nowMs = 10;
+    ring.failed(b);
+    expect(ring.pick()).toBe(a);
+    ring.failed(a);
+    expect(ring.pick()).toBe(b);
+    nowMs = 1_500;
+    expect(ring.pick()).toBe(b);
+    nowMs = 100_000;
+    expect(new Set([ring.pick(), ring.pick()])).toEqual(new Set([a, b]));
+    ring.worked(a);
+    expect(a.failures).toBe(0);
+  });
+
+  test("keep their path", async () => {
+    const { server, url } = await standIn();
+    await get(carrierOf([`${url}/behind/a/proxy/`]));
+    expect(server.seen[0].path).toBe("/behind/a/proxy/_bulk");
+  });
+});
+
+describe("patience", () => {
+  test("ends for a server that takes the connection and says nothing", async () => {
+    const server = net.createServer();
+    const sockets = new Set<net.Socket>();
+    server.on("connection", (socket) => sockets.add(socket));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    closing.push(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    expect(await get(carrierOf([`http://127.0.0.1:${port}`], {}, { silenceMs: 60 }))).toMatchObject({
+      kind: "failed",
+      connected: true,
+      code: "silence_timeout",
+    });
+    expect(await get(carrierOf([`https://127.0.0.1:${port}`], {}, { connectMs: 60 }))).toMatchObject({
+      kind: "failed",
+      connected: false,
+      code: "connect_timeout",
+    });
+  });
+
+  test("connections are kept and used again", async () => {
+    const { server, url } = await standIn();
+    const carrier = carrierOf([url]);
+    for (let i = 0; i < 5; i++) await get(carrier);
+    expect(server.connections).toBe(1);
+  });
+
+  test("a refusal that comes while the body is still being sent is heard", async () => {
+    const server = net.createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", () => {
+        socket.end("HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    closing.push(() => server.close());
+    const carrier = carrierOf([`http://127.0.0.1:${(server.address() as AddressInfo).port}`]);
+    const body = Buffer.alloc(20 << 20, "x");
+    const transfer = await carrier.send({ method: "POST", path: "/_bulk", body }, () => () => undefined, never);
+    expect(transfer).toMatchObject({ kind: "answer", status: 413 });
+  });
+});
