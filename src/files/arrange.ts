@@ -1,6 +1,6 @@
 import type { InputConfig } from "../core/config.ts";
 import type { StateStore } from "../core/state.ts";
-import { type Entry, type Family, isAsleep } from "./family.ts";
+import type { Entry, Family } from "./family.ts";
 import { lookAt } from "./open.ts";
 import type { Roster } from "./roster.ts";
 
@@ -34,13 +34,13 @@ export function arrange(family: Family, entries: readonly Entry[], options: Arra
   let complete = true;
   const { newest } = family;
   // The newest file may have no name here any more. It is older than all that is opened now, and newer than the rest.
-  const nameless = newest !== undefined && !byId.has(newest.id) ? newest : undefined;
+  const nameless = newest?.closed === false && !byId.has(newest.id) ? newest : undefined;
   let previous = nameless;
   for (const entry of entries) {
     const status = isLive(entry, entries) ? "live" : "rotated";
     let source = roster.find(entry.look.id);
     if (source !== undefined && source.family !== family && !roster.adopt(source, entry.look, family)) continue;
-    if (source === undefined && !isAsleep(family, entry.look)) {
+    if (source === undefined && !family.isAsleep(entry.look)) {
       const onlyKnown = !isWanted(family, entry, options);
       if (onlyKnown && !roster.identity.knows(entry.look.inode)) continue;
       const isNewerThanState = isNewer(entry, options.oldestKnownMs);
@@ -72,18 +72,17 @@ function isNewer(entry: Entry, oldestKnownMs: number | undefined): boolean {
 
 /** Drops closed files that are no longer here; those that are nowhere are marked as gone. */
 function forgetVanished(family: Family, byId: ReadonlyMap<string, Entry>, options: ArrangeOptions): void {
-  for (const [id, dormant] of family.dormant) {
-    const entry = byId.get(id);
+  for (const dormant of family.dormant) {
+    const { record, look } = dormant;
+    const entry = byId.get(look.id);
     if (entry === undefined) {
-      if (lookAt(dormant.look.path)?.id === id) continue;
-      family.dormant.delete(id);
-      const { record } = dormant;
-      if (record !== undefined && !options.roster.identity.isHeld(record)) {
+      if (lookAt(look.path)?.id === look.id) continue;
+      if (record !== undefined && !options.roster.identity.isHeld(record))
         options.state.markGone(record, options.nowMs);
-      }
-    } else if (entry.look.path !== dormant.look.path) {
-      dormant.look = { ...dormant.look, path: entry.look.path };
-      if (dormant.record !== undefined) options.state.moveFile(dormant.record, entry.look.path);
+      family.wake(look.id);
+    } else if (entry.look.path !== look.path) {
+      if (record !== undefined) options.state.moveFile(record, entry.look.path);
+      family.putAside({ record, look: { ...look, path: entry.look.path } });
     }
   }
 }

@@ -7,7 +7,7 @@ import { HOT_FOR_MS, SWEEP_COLD_MS, WALK_MAX_DEPTH, WALK_MAX_ENTRIES } from "../
 import type { FileRecord, StateStore } from "../core/state.ts";
 import { arrange } from "./arrange.ts";
 import { type Directory, activeAtMs, dormantFiles, newDirectory } from "./directory.ts";
-import type { Entry, Family } from "./family.ts";
+import { type Entry, Family } from "./family.ts";
 import { type Listing, type ListOptions, listDirectory } from "./listing.ts";
 import { osPath } from "./names.ts";
 import { lookAt } from "./open.ts";
@@ -162,21 +162,14 @@ export class Directories {
     }
     for (const [base, family] of directory.families) {
       complete = this.#arrange(family, found.get(base) ?? []) && complete;
-      if (!found.has(base) && family.members.size === 0 && family.dormant.size === 0) directory.families.delete(base);
+      if (!found.has(base) && family.isEmpty) directory.families.delete(base);
       if (slice.isOver()) await slice.rest();
     }
     return complete;
   }
 
   #newFamily(base: string): Family {
-    return {
-      base,
-      input: this.#o.patterns.ownerOf(base),
-      members: new Set(),
-      dormant: new Map(),
-      newest: undefined,
-      activeAtMs: this.#o.clock.monotonicMs() - HOT_FOR_MS,
-    };
+    return new Family(base, this.#o.patterns.ownerOf(base), this.#o.clock.monotonicMs() - HOT_FOR_MS);
   }
 
   #arrange(family: Family, entries: readonly Entry[]): boolean {

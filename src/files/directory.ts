@@ -35,5 +35,5 @@ export function activeAtMs(directory: Directory): number {
 
 /** Its known files that are not open. */
 export function dormantFiles(directory: Directory): Dormant[] {
-  return [...directory.families.values()].flatMap(({ dormant }) => [...dormant.values()]);
+  return [...directory.families.values()].flatMap(({ dormant }) => dormant);
 }

@@ -5,22 +5,7 @@ import type { Source } from "./source.ts";
 /** A file that is known and not open: fully committed, or left out. It is opened when it no longer looks like this. */
 export interface Dormant {
   readonly record: FileRecord | undefined;
-  look: Look;
-}
-
-/** One watched path and the rotated siblings beside it. */
-export interface Family {
-  /** The path without any rotation suffix. */
-  readonly base: string;
-  readonly input: number;
-  /** Those that are open, or whose last bytes are still in flight. */
-  readonly members: Set<Source>;
-  /** By `device:inode`. */
-  readonly dormant: Map<string, Dormant>;
-  /** The newest file that was opened. */
-  newest: Source | undefined;
-  /** `clock.monotonicMs()` when one of its files last grew, appeared or went. */
-  activeAtMs: number;
+  readonly look: Look;
 }
 
 /** A name in a directory that belongs to a family. */
@@ -32,9 +17,51 @@ export interface Entry {
   readonly matched: boolean;
 }
 
-/** Whether a file was put aside and looks as it did then. */
-export function isAsleep(family: Family, look: Look): boolean {
-  const before = family.dormant.get(look.id)?.look;
-  if (before === undefined) return false;
-  return before.size === look.size && before.mtimeNs === look.mtimeNs && before.birthtimeMs === look.birthtimeMs;
+/** One watched path and the rotated siblings beside it. There is one per file, so it is small: arrays, since families are. */
+export class Family {
+  /** The path without any rotation suffix. */
+  readonly base: string;
+  readonly input: number;
+  /** Files that are open, or whose last bytes are still in flight. */
+  members: readonly Source[] = [];
+  dormant: readonly Dormant[] = [];
+  /** The newest file that was opened. */
+  newest: Source | undefined = undefined;
+  /** `clock.monotonicMs()` when one of its files last grew, appeared or went. */
+  activeAtMs: number;
+
+  constructor(base: string, input: number, activeAtMs: number) {
+    this.base = base;
+    this.input = input;
+    this.activeAtMs = activeAtMs;
+  }
+
+  add(source: Source): void {
+    // `concat` makes an array of exactly this size, which a spread does not; there may be many thousand of these.
+    this.members = this.members.concat(source);
+  }
+
+  remove(source: Source): void {
+    this.members = this.members.filter((member) => member !== source);
+  }
+
+  putAside(dormant: Dormant): void {
+    this.wake(dormant.look.id);
+    this.dormant = this.dormant.concat(dormant);
+  }
+
+  wake(id: string): void {
+    this.dormant = this.dormant.filter(({ look }) => look.id !== id);
+  }
+
+  /** Whether a file was put aside and looks as it did then. */
+  isAsleep(look: Look): boolean {
+    const before = this.dormant.find((dormant) => dormant.look.id === look.id)?.look;
+    if (before === undefined) return false;
+    return before.size === look.size && before.mtimeNs === look.mtimeNs && before.birthtimeMs === look.birthtimeMs;
+  }
+
+  get isEmpty(): boolean {
+    return this.members.length === 0 && this.dormant.length === 0;
+  }
 }

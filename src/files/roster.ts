@@ -73,10 +73,10 @@ export class Roster {
       if (record === undefined) closeSync(fd);
     }
     if (record === undefined) {
-      family.dormant.set(look.id, { record: undefined, look });
+      family.putAside({ record: undefined, look });
       return undefined;
     }
-    family.dormant.delete(look.id);
+    family.wake(look.id);
     const { status, predecessor } = how;
     const hasState = isKnown ? record.cursors.size === 0 : how.isNewerThanState;
     const source = this.#add(look, {
@@ -101,7 +101,7 @@ export class Roster {
     const source = new Source({ ...facts, look, ordinal: this.#ordinal++, nowMs: this.#o.clock.monotonicMs() });
     this.sources.add(source);
     this.#byId.set(source.id, source);
-    source.family.members.add(source);
+    source.family.add(source);
     source.family.activeAtMs = source.quietSinceMs;
     return source;
   }
@@ -144,8 +144,8 @@ export class Roster {
   /** A file of another family is found under this name. False: it is still where it was, this is a second link to it. */
   adopt(source: Source, look: Look, family: Family): boolean {
     if (lookAt(source.path)?.id === source.id) return false;
-    source.family.members.delete(source);
-    family.members.add(source);
+    source.family.remove(source);
+    family.add(source);
     source.family = family;
     source.renamed = true;
     this.move(source, look.path);
@@ -183,7 +183,7 @@ export class Roster {
         state.markGone(record, clock.nowMs());
       } else {
         this.identity.release(record);
-        family.dormant.set(source.id, { record, look });
+        family.putAside({ record, look });
       }
       closeSync(source.fd);
       source.fd = -1;
@@ -193,7 +193,7 @@ export class Roster {
     }
     source.closed = true;
     this.sources.delete(source);
-    family.members.delete(source);
+    family.remove(source);
     if (family.newest === source) family.newest = undefined;
     events.closed(source);
   }

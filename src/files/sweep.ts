@@ -37,9 +37,11 @@ export class Sweep {
   #isRunning = false;
   #isStarted = false;
   #stopped = false;
+  /** What could not be looked at the last time. */
+  readonly #failing = new WeakSet<Source>();
   readonly #hinted = new Set<Directory>();
   #hintAtMs = Infinity;
-  #hintCostMs = 0;
+  #hintNotBeforeMs = 0;
   #rootsDueMs = 0;
   #tidyDueMs: number;
 
@@ -60,13 +62,13 @@ export class Sweep {
   }
 
   /**
-   * Something has happened in a directory. Looking at once for every write would cost more than it brings: the time between
-   * two looks is a multiple of what the last one took.
+   * Something has happened in a directory. To look at every write would cost more than it brings: the time after a look is
+   * a multiple of what it took.
    */
   hint(directory: Directory): void {
     if (this.#stopped || this.#hinted.has(directory)) return;
     if (this.#hinted.size === 0) {
-      this.#hintAtMs = this.#o.clock.monotonicMs() + Math.max(HINT_MIN_MS, HINT_COST_FACTOR * this.#hintCostMs);
+      this.#hintAtMs = Math.max(this.#o.clock.monotonicMs() + HINT_MIN_MS, this.#hintNotBeforeMs);
       this.#setTimer(this.#hintAtMs);
     }
     this.#hinted.add(directory);
@@ -100,12 +102,15 @@ export class Sweep {
     this.#isRunning = true;
     this.#o.slice.begin();
     this.#o.directories.beginSweep();
-    let wakeAtMs = this.#o.clock.monotonicMs() + SWEEP_COLD_MS;
+    const startMs = this.#o.clock.monotonicMs();
+    let wakeAtMs = startMs + SWEEP_COLD_MS;
     try {
       const hinted = this.#takeHints();
       const directoriesAtMs = await this.#checkDirectories(isFull, hinted);
       const sourcesAtMs = await this.#checkSources(isFull, hinted);
       wakeAtMs = Math.min(directoriesAtMs, sourcesAtMs, this.#rootsDueMs);
+      const nowMs = this.#o.clock.monotonicMs();
+      if (hinted.size > 0) this.#hintNotBeforeMs = nowMs + HINT_COST_FACTOR * (nowMs - startMs);
     } catch (error) {
       this.#o.reports.once("error", "sweep_failed", "", `${describe(error)}; it is tried again`);
     }
@@ -119,9 +124,7 @@ export class Sweep {
     const hinted = new Set(this.#hinted);
     this.#hinted.clear();
     this.#hintAtMs = Infinity;
-    const startMs = performance.now();
     for (const directory of hinted) this.#o.rearm(directory);
-    this.#hintCostMs = performance.now() - startMs;
     return hinted;
   }
 
@@ -170,10 +173,11 @@ export class Sweep {
     const { roster, reports, isNeeded } = this.#o;
     try {
       checkSource(source, roster, nowMs, isNeeded);
-      reports.healed("file_check_failed", source.path);
+      if (this.#failing.delete(source)) reports.healed("file_check_failed", source.path);
     } catch (error) {
       const message = `${source.path}: ${describe(error)}; it is looked at again`;
       reports.once("error", "file_check_failed", source.path, message);
+      this.#failing.add(source);
       source.dueAtMs = nowMs + SWEEP_COLD_MS;
     }
   }
