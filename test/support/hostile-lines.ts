@@ -20,6 +20,9 @@ const TIME = '"time":"2026-11-23T01:02:03.004Z"';
 const TIMED = { "@timestamp": "2026-11-23T01:02:03.004Z" };
 const ASSIGNED = { "event.timestamp_source": "assigned" };
 
+/** Elasticsearch 8 refuses it ("mapper cannot be changed from type [long] to [keyword]"), 9 takes it. */
+export const MIXED_ARRAY = "array of mixed types under a new key";
+
 type Case = readonly [
   name: string,
   line: (marker: string) => string | Buffer,
@@ -53,6 +56,7 @@ const CASES: readonly Case[] = [
   ["the key as array", json(`"shape":[7,"seven",[8]]`), { shape: [7, "seven", [8]] }],
   ["the key as array of objects", json(`"shape":[{"of":1},{"of":"x"}]`)],
   ["the key as boolean", json(`"shape":true`), { shape: true }],
+  [MIXED_ARRAY, json(`"mixed":[1,"two",true]`)],
   ["a key as date", json(`"when":"2026-11-23"`), { when: "2026-11-23" }],
   ["that key as no date", json(`"when":"tomorrow"`), { when: "tomorrow" }],
   ["number beyond a double", json(`"big":1e999`), { big: "1e999" }],

@@ -64,7 +64,7 @@ function payload(random: Random): Record<string, unknown> {
     fields["req"] = { method: "GET", path: `/orders/${random.below(99)}`, time: random.below(99) };
   if (random.chance(0.2)) fields["durationMs"] = random.below(1_000_000) / 1000;
   if (random.chance(0.2)) fields["cached"] = random.chance(0.5);
-  if (random.chance(0.1)) fields["items"] = [1, "two", null];
+  if (random.chance(0.1)) fields["items"] = [1, random.below(9), null];
   if (random.chance(0.1)) fields["coupon"] = null;
   if (random.chance(0.05)) fields["empty"] = {};
   if (random.chance(0.02)) fields["log.offset"] = 7;
