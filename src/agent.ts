@@ -2,7 +2,7 @@ import { DrainSoon } from "./admin/drain-soon.ts";
 import { GzipCompressor } from "./batches/compress.ts";
 import { BatchPool } from "./batches/pool.ts";
 import { systemClock } from "./core/clock.ts";
-import type { Config, MemoryPlan } from "./core/config.ts";
+import type { Config, MemoryPlan, SinkConfig } from "./core/config.ts";
 import { ExitCode } from "./core/errors.ts";
 import { DRAIN_REPORT_RESERVE_MS } from "./core/limits.ts";
 import type { Sink } from "./core/sink.ts";
@@ -14,8 +14,10 @@ import { Pipeline } from "./pipeline/pipeline.ts";
 import { Rescue } from "./pipeline/rescue.ts";
 import { TurnReader } from "./pipeline/turn.ts";
 import { createRecordEncoder } from "./records/encoder.ts";
+import { replayHandler } from "./replay.ts";
 import { type StopSignals, listenForStop } from "./signals.ts";
-import { createSink } from "./sinks/create.ts";
+import { createSink, openDeadLetters } from "./sinks/create.ts";
+import type { DeadLetters } from "./sinks/dead-letters.ts";
 import { openState } from "./state/open.ts";
 import type { Store } from "./state/store.ts";
 import { type AgentState, describeStatus } from "./status.ts";
@@ -64,6 +66,7 @@ async function follow(options: AgentOptions, state: Store, signals: StopSignals)
     maxLineBytes: input.maxLineBytes,
     encoder: createRecordEncoder({ ...input, ...serviceName }),
   }));
+  const deadLetters = new Map<string, DeadLetters>();
   const pipelines = config.sinks.map((sinkConfig, index) => buildPipeline(sinkConfig, index));
   const catalogue = createFileCatalogue({
     inputs: config.inputs,
@@ -101,6 +104,16 @@ async function follow(options: AgentOptions, state: Store, signals: StopSignals)
     log,
   );
 
+  state.onRequest(
+    replayHandler({
+      config,
+      serviceName: options.serviceName,
+      deadLettersOf: (sink) => deadLetters.get(sink.name)!,
+      log,
+      clock,
+      signal: signals.first,
+    }),
+  );
   each((pipeline) => pipeline.start());
   await catalogue.start();
   phase = "running";
@@ -140,8 +153,16 @@ async function follow(options: AgentOptions, state: Store, signals: StopSignals)
     }));
   }
 
+  /** The dead letters of a sink that has any; `replay` shares them with it. */
+  function lettersOf(sinkConfig: SinkConfig): { deadLetters?: DeadLetters } {
+    if (sinkConfig.type === "stdout") return {};
+    const letters = openDeadLetters(sinkConfig, config.stateDir);
+    deadLetters.set(sinkConfig.name, letters);
+    return { deadLetters: letters };
+  }
+
   /** One sink with its pool, its reader and its way back to the lines. */
-  function buildPipeline(sinkConfig: Config["sinks"][number], index: number): Pipeline {
+  function buildPipeline(sinkConfig: SinkConfig, index: number): Pipeline {
     const { batches, batchBufferBytes } = plan.sinks[index];
     const source = new Rescue({
       buffer: readBuffer,
@@ -154,6 +175,8 @@ async function follow(options: AgentOptions, state: Store, signals: StopSignals)
       config: sinkConfig,
       stateDir: config.stateDir,
       source,
+      ...lettersOf(sinkConfig),
+      onOutputClosed: () => signals.request(),
       createCompressor: (outputBytes) => new GzipCompressor(outputBytes),
       maxRecordBytes: plan.maxRecordBytes,
       log,

@@ -4,6 +4,8 @@ export interface StopSignals {
   readonly second: AbortSignal;
   /** Resolves with the first. */
   readonly stopped: Promise<void>;
+  /** Stops as the first signal does. */
+  request(): void;
   /** Stops listening. */
   close(): void;
 }
@@ -18,6 +20,7 @@ export function listenForStop(): StopSignals {
     first: first.signal,
     second: second.signal,
     stopped: new Promise((resolve) => first.signal.addEventListener("abort", () => resolve())),
+    request: () => first.abort(),
     close() {
       process.off("SIGTERM", onSignal);
       process.off("SIGINT", onSignal);
