@@ -18,6 +18,7 @@ import {
 } from "./members.ts";
 import type { Members } from "./members.ts";
 import { Role, ROLE_KINDS, ROLES } from "./roles.ts";
+import type { Guards } from "./shape.ts";
 import type { RecordTime } from "./time/record-time.ts";
 import { isHexId } from "./trace-id.ts";
 import { lineColon } from "./caller.ts";
@@ -32,6 +33,21 @@ export const ID_MASK = 0xffff;
 
 /** Which fields a text gives. A set of bits. */
 export const Gives = { type: 1, message: 2, stack: 4 } as const;
+
+/** Digits of trace ids, and of span and transaction ids. */
+const TRACE_ID_DIGITS = 32;
+const SPAN_ID_DIGITS = 16;
+
+/** Roles (1 << role) that look at a value itself and not at its kind only. */
+const DECIDED_BY_VALUE =
+  (1 << Role.time) |
+  (1 << Role.level) |
+  (1 << Role.traceId) |
+  (1 << Role.spanId) |
+  (1 << Role.transactionId) |
+  (1 << Role.caller) |
+  (1 << Role.error) |
+  (1 << Role.stack);
 
 const IGNORED = MemberFlag.superseded | MemberFlag.blankKey;
 
@@ -98,14 +114,14 @@ export class Choice {
     this.unfitLevel = -1;
     const roles = this.dialect.roles;
     for (let k = 0; k < this.#knownCount; k++) {
-      const at = this.#known[k]!;
-      const id = entries[at + NAME]!;
-      const role = roles[id]!;
+      const at = this.#known[k];
+      const id = entries[at + NAME];
+      const role = roles[id];
       if (role !== Role.none) this.#consider(bytes, entries, at, id, role);
     }
     for (let role = 1; role < ROLES; role++) {
-      const at = this.best[role]!;
-      if (at >= 0) entries[at + NAME]! |= role << ROLE_SHIFT;
+      const at = this.best[role];
+      if (at >= 0) entries[at + NAME] |= role << ROLE_SHIFT;
     }
     this.#deriveFields(bytes, entries);
   }
@@ -116,8 +132,8 @@ export class Choice {
     const { factsLow, factsHigh, mayOpen } = this.#vocabulary;
     for (let i = from; i < to;) {
       const at = i << ENTRY_SHIFT;
-      const flags = entries[at + FLAGS]!;
-      const next = entries[at + NEXT]!;
+      const flags = entries[at + FLAGS];
+      const next = entries[at + NEXT];
       const id =
         prefix === 0 ? this.#idAtTop(bytes, members, at, flags) : this.#idInside(bytes, entries, at, flags, prefix);
       entries[at + NAME] = id;
@@ -126,11 +142,11 @@ export class Choice {
         const kind = flags & KIND_MASK;
         if (id === this.#filename) this.#hasFilename = kind === Kind.text;
         if (id === this.#lineNumber) this.#hasLineNumber = kind === Kind.number;
-        const added = this.#vocabulary.added[id]!;
-        if (added !== 0 && ((this.#vocabulary.kinds[id]! >> kind) & 1) !== 0) this.hasAdded[added] = 1;
+        const added = this.#vocabulary.added[id];
+        if (added !== 0 && ((this.#vocabulary.kinds[id] >> kind) & 1) !== 0) this.hasAdded[added] = 1;
         const fact = (id << 3) | kind;
-        this.#factsLow |= factsLow[fact]!;
-        this.#factsHigh |= factsHigh[fact]!;
+        this.#factsLow |= factsLow[fact];
+        this.#factsHigh |= factsHigh[fact];
         if (kind === Kind.object && mayOpen[id] !== Opening.none && next > i + 1) {
           const length = this.#writeParent(id);
           this.#dotted[length] = 0x2e;
@@ -150,17 +166,17 @@ export class Choice {
   #idAtTop(bytes: Buffer, members: Members, at: number, flags: number): number {
     if ((flags & IGNORED) !== 0) return 0;
     const entries = members.entries;
-    const start = entries[at + KEY_START]!;
-    const end = entries[at + KEY_END]!;
+    const start = entries[at + KEY_START];
+    const end = entries[at + KEY_END];
     const names = this.#vocabulary.names;
     if ((flags & MemberFlag.keyEscaped) !== 0) return names.findEscaped(bytes, start, end);
-    return names.find(bytes, start, end, members.strong ? sampleHash(bytes, start, end) : entries[at + HASH]!);
+    return names.find(bytes, start, end, members.strong ? sampleHash(bytes, start, end) : entries[at + HASH]);
   }
 
   #idInside(bytes: Buffer, entries: Int32Array, at: number, flags: number, prefix: number): number {
     if ((flags & IGNORED) !== 0) return 0;
-    const start = entries[at + KEY_START]!;
-    const end = prefix + entries[at + KEY_END]! - start;
+    const start = entries[at + KEY_START];
+    const end = prefix + entries[at + KEY_END] - start;
     if (end >= DOTTED_MAX_BYTES) return 0;
     const dotted = this.#dotted;
     for (let p = prefix; p < end; p++) dotted[p] = bytes[start + p - prefix]!;
@@ -177,7 +193,7 @@ export class Choice {
       if ((low & unless.low) !== 0 || (high & unless.high) !== 0) continue;
       let holds = when.length === 0;
       for (let i = 0; i < when.length && !holds; i++) {
-        const facts = when[i]!;
+        const facts = when[i];
         holds = (low & facts.low) === facts.low && (high & facts.high) === facts.high;
       }
       if (holds) {
@@ -189,14 +205,14 @@ export class Choice {
 
   /** Gives the role to the entry if it fits and none better has it; of two equally good ones the last wins, as with duplicate keys. */
   #consider(bytes: Buffer, entries: Int32Array, at: number, id: number, role: number): void {
-    const kind = entries[at + FLAGS]! & KIND_MASK;
-    if (((ROLE_KINDS[role]! >> kind) & 1) === 0) return;
-    const rank = this.dialect.ranks[id]!;
-    if (this.best[role]! >= 0 && this.#ranks[role]! < rank) return;
+    const kind = entries[at + FLAGS] & KIND_MASK;
+    if (((ROLE_KINDS[role] >> kind) & 1) === 0) return;
+    const rank = this.dialect.ranks[id];
+    if (this.best[role] >= 0 && this.#ranks[role] < rank) return;
     if (id === this.#filename ? !this.#hasLineNumber : id === this.#lineNumber && !this.#hasFilename) return;
     const quote = kind === Kind.text ? 1 : 0;
-    const start = entries[at + VALUE_START]! + quote;
-    const end = entries[at + VALUE_END]! - quote;
+    const start = entries[at + VALUE_START] + quote;
+    const end = entries[at + VALUE_END] - quote;
     switch (role) {
       case Role.time: {
         const time = this.#time;
@@ -227,11 +243,11 @@ export class Choice {
         if (quote === 0 && rank > 1) return;
         break;
       case Role.traceId:
-        if (!isHexId(bytes, start, end, 32)) return;
+        if (!isHexId(bytes, start, end, TRACE_ID_DIGITS)) return;
         break;
       case Role.spanId:
       case Role.transactionId:
-        if (!isHexId(bytes, start, end, 16)) return;
+        if (!isHexId(bytes, start, end, SPAN_ID_DIGITS)) return;
         break;
       case Role.caller:
         if (lineColon(bytes, start, end) < 0) return;
@@ -247,31 +263,31 @@ export class Choice {
    */
   #deriveFields(bytes: Buffer, entries: Int32Array): void {
     const best = this.best;
-    const caller = best[Role.caller]!;
+    const caller = best[Role.caller];
     if (caller >= 0) {
-      if (best[Role.originFile]! >= 0 || best[Role.originLine]! >= 0) this.#release(entries, Role.caller);
+      if (best[Role.originFile] >= 0 || best[Role.originLine] >= 0) this.#release(entries, Role.caller);
       else best[Role.originFile] = best[Role.originLine] = caller;
     }
-    const error = best[Role.error]!;
+    const error = best[Role.error];
     if (error >= 0) {
-      const end = entries[error + VALUE_END]! - 1;
-      this.errorText.read(bytes, entries[error + VALUE_START]! + 1, end);
-      this.errorGives = best[Role.errorMessage]! < 0 ? Gives.message : 0;
+      const end = entries[error + VALUE_END] - 1;
+      this.errorText.read(bytes, entries[error + VALUE_START] + 1, end);
+      this.errorGives = best[Role.errorMessage] < 0 ? Gives.message : 0;
       if (this.errorGives === 0) {
         this.#release(entries, Role.error);
       } else {
         best[Role.errorMessage] = error;
         if (this.errorText.typeEnd >= 0 && this.#claim(Role.errorType, error)) this.errorGives |= Gives.type;
-        if (best[Role.stack]! < 0 && this.errorText.lineEnd < end && this.#claim(Role.errorStack, error))
+        if (best[Role.stack] < 0 && this.errorText.lineEnd < end && this.#claim(Role.errorStack, error))
           this.errorGives |= Gives.stack;
       }
     }
-    const stack = best[Role.stack]!;
+    const stack = best[Role.stack];
     if (stack >= 0) {
       if (!this.#claim(Role.errorStack, stack)) {
         this.#release(entries, Role.stack);
       } else {
-        this.stackText.read(bytes, entries[stack + VALUE_START]! + 1, entries[stack + VALUE_END]! - 1);
+        this.stackText.read(bytes, entries[stack + VALUE_START] + 1, entries[stack + VALUE_END] - 1);
         this.stackGives = Gives.stack;
         if (this.stackText.typeEnd >= 0) {
           if (this.#claim(Role.errorType, stack)) this.stackGives |= Gives.type;
@@ -281,14 +297,47 @@ export class Choice {
     }
   }
 
+  /**
+   * Whether every line of this line's shape whose values pass the guards is treated like it. It is not when a value decided something that the guards
+   * do not ask about: a better key whose value was no time, a text that might be an error's.
+   */
+  isDecidedByShape(entries: Int32Array): boolean {
+    const { roles, ranks } = this.dialect;
+    for (let k = 0; k < this.#knownCount; k++) {
+      const at = this.#known[k];
+      const id = entries[at + NAME] & ID_MASK;
+      const role = roles[id];
+      if (((DECIDED_BY_VALUE >> role) & 1) === 0) continue;
+      if (((ROLE_KINDS[role] >> (entries[at + FLAGS] & KIND_MASK)) & 1) === 0) continue;
+      if (role === Role.error || role === Role.stack || role === Role.caller) return false;
+      const isBest = this.best[role] === at;
+      if (!isBest && !(this.best[role] >= 0 && this.#ranks[role] < ranks[id])) return false;
+    }
+    return true;
+  }
+
+  /** What has to hold for the values of another line of this shape. */
+  guards(): Guards {
+    const ids = [
+      { entry: this.best[Role.traceId], digits: TRACE_ID_DIGITS },
+      { entry: this.best[Role.spanId], digits: SPAN_ID_DIGITS },
+      { entry: this.best[Role.transactionId], digits: SPAN_ID_DIGITS },
+    ];
+    return {
+      time: this.best[Role.time],
+      level: this.best[Role.level],
+      ids: ids.filter(({ entry }) => entry >= 0),
+    };
+  }
+
   #claim(role: number, at: number): boolean {
-    if (this.best[role]! >= 0) return false;
+    if (this.best[role] >= 0) return false;
     this.best[role] = at;
     return true;
   }
 
   #release(entries: Int32Array, role: number): void {
-    entries[this.best[role]! + NAME]! &= ID_MASK;
+    entries[this.best[role] + NAME] &= ID_MASK;
     this.best[role] = -1;
   }
 }

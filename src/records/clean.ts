@@ -45,12 +45,12 @@ export function writeClean(
   const bytes = source.bytes;
   const out = to.bytes;
   const entries = members.entries;
-  const end = entries[(holder << ENTRY_SHIFT) + VALUE_END]!;
+  const end = entries[(holder << ENTRY_SHIFT) + VALUE_END];
   let member = holder + 1;
   let depth = 0;
   let keyed = false;
-  for (let p = entries[(holder << ENTRY_SHIFT) + VALUE_START]!; p < end;) {
-    const c = bytes[p]!;
+  for (let p = entries[(holder << ENTRY_SHIFT) + VALUE_START]; p < end;) {
+    const c = bytes[p];
     if (c === COMMA || c === 0x3a || c <= 0x20) {
       p++;
       continue;
@@ -65,7 +65,7 @@ export function writeClean(
       const entry = member << ENTRY_SHIFT;
       const isKey = c === QUOTE && member < members.count && entries[entry + KEY_START] === p + 1;
       if (isKey) {
-        const flags = entries[entry + FLAGS]!;
+        const flags = entries[entry + FLAGS];
         const blank = (flags & MemberFlag.blankKey) !== 0;
         if (
           (flags & MemberFlag.superseded) !== 0 ||
@@ -83,7 +83,7 @@ export function writeClean(
           hasEmpty[depth] = 1;
           at = copyConstant(EMPTY_KEY, to, at);
         } else {
-          at = copySpan(source, entries[entry + KEY_START]! - 1, p, to, at);
+          at = copySpan(source, entries[entry + KEY_START] - 1, p, to, at);
         }
         member++;
         keyed = true;
@@ -116,24 +116,24 @@ export function writeClean(
 /** Whether the object that has the member at this index has one that is called `app.empty` already. */
 export function hasMemberNamedEmpty(bytes: Buffer, members: Members, index: number): boolean {
   const { entries, count } = members;
-  const owner = entries[(index << ENTRY_SHIFT) + FLAGS]! >> OWNER_SHIFT;
-  for (let at = owner << ENTRY_SHIFT; at < count << ENTRY_SHIFT; at = entries[at + NEXT]! << ENTRY_SHIFT) {
-    if (entries[at + FLAGS]! >> OWNER_SHIFT !== owner) break;
-    if (keyText(bytes, entries[at + KEY_START]!, entries[at + KEY_END]!) === "app.empty") return true;
+  const owner = entries[(index << ENTRY_SHIFT) + FLAGS] >> OWNER_SHIFT;
+  for (let at = owner << ENTRY_SHIFT; at < count << ENTRY_SHIFT; at = entries[at + NEXT] << ENTRY_SHIFT) {
+    if (entries[at + FLAGS] >> OWNER_SHIFT !== owner) break;
+    if (keyText(bytes, entries[at + KEY_START], entries[at + KEY_END]) === "app.empty") return true;
   }
   return false;
 }
 
 /** The offset behind a text, number or literal that is known to be valid. */
 function skipScalar(bytes: Buffer, p: number): number {
-  const c = bytes[p]!;
+  const c = bytes[p];
   if (c === QUOTE) {
     p++;
-    while (STOPS_TEXT[bytes[p]!] === 0) p++;
+    while (STOPS_TEXT[bytes[p]] === 0) p++;
     return skipEscapedText(bytes, p) + 1;
   }
   if (c === 0x66) return p + 5;
   if (c === 0x74 || c === 0x6e) return p + 4;
-  while (IN_NUMBER[bytes[p]!] === 1) p++;
+  while (IN_NUMBER[bytes[p]] === 1) p++;
   return p;
 }

@@ -66,7 +66,7 @@ export function copyConstant(text: Constant, out: Window, at: number): number {
 /** 0 for what may stand in a JSON text as it is, else the letter behind the backslash (`u` for those that have none). */
 const ESCAPE = new Uint8Array(256).fill(0x75, 0, 0x20);
 for (const [char, letter] of ['""', "\\\\", "\bb", "\ff", "\nn", "\rr", "\tt"]) {
-  ESCAPE[char!.charCodeAt(0)] = letter!.charCodeAt(0);
+  ESCAPE[char.charCodeAt(0)] = letter.charCodeAt(0);
 }
 
 /** Writes source[start, end), valid UTF-8, as a JSON text in quotes: at most six bytes for each. */
@@ -75,8 +75,8 @@ export function quoteSpan(source: Window, start: number, end: number, out: Windo
   const to = out.bytes;
   to[at++] = QUOTE;
   for (let p = start; p < end; p++) {
-    const c = from[p]!;
-    const letter = ESCAPE[c]!;
+    const c = from[p];
+    const letter = ESCAPE[c];
     if (letter === 0) {
       to[at++] = c;
       continue;

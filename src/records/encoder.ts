@@ -1,6 +1,6 @@
 import { ESCAPE_FACTOR, REASON_MAX_CHARS } from "../core/limits.ts";
 import { TIME_TEXT_BYTES } from "../core/record.ts";
-import type { Lane, Line, RecordEncoder } from "../core/record.ts";
+import type { Line, RecordEncoder } from "../core/record.ts";
 import type { Format } from "../core/config.ts";
 import { Choice } from "./choose.ts";
 import { Constant, copyConstant, copySpan, quoteSpan, Window } from "./copy.ts";
@@ -10,6 +10,9 @@ import { FLAGS, Kind, KIND_MASK, Members, VALUE_END, VALUE_START } from "./membe
 import { addedFields, OwnFields } from "./own.ts";
 import { Role } from "./roles.ts";
 import { Payload } from "./payload.ts";
+import type { Shape } from "./shape.ts";
+import { Shapes } from "./shapes.ts";
+import { SpanLog } from "./span-log.ts";
 import { RecordTime } from "./time/record-time.ts";
 import { Zone } from "./time/zone.ts";
 import { FieldWriter } from "./write.ts";
@@ -27,7 +30,6 @@ export interface RecordEncoderOptions {
 }
 
 const QUOTE = 0x22;
-const CLOSE_BRACE = 0x7d;
 
 /** Bytes of a document for the names and punctuation that pannier writes around what the line says. */
 const NAMES_MAX_BYTES = 1_024;
@@ -38,7 +40,9 @@ const OPEN = new Constant('{"@timestamp":"');
 const MESSAGE = new Constant(',"message":');
 const ERROR_MESSAGE = new Constant(',"error.message":');
 const REFUSED_TAGS = new Constant(',"tags":["refused"]');
-const ASSIGNED = new Constant(',"event.timestamp_source":"assigned"');
+const COMMA = new Constant(",");
+const ASSIGNED_COMMA = new Constant(',"event.timestamp_source":"assigned",');
+const NO_LEVEL = new Constant("");
 
 /** The span table of the line at hand. Encoding is synchronous, so one serves all encoders. */
 const members = new Members();
@@ -59,7 +63,9 @@ class Encoder implements RecordEncoder {
   readonly #kinds: readonly Uint8Array[];
   readonly #constantBytes: number;
   readonly #out = new Window();
-  readonly #lane = new Window();
+  readonly #lastTime = new Window();
+  readonly #log = new SpanLog();
+  readonly #shapes = new Shapes();
 
   constructor(options: RecordEncoderOptions) {
     const added = addedFields(options.fields, options.serviceName);
@@ -71,7 +77,7 @@ class Encoder implements RecordEncoder {
     this.#payload = new Payload(options.maxLineBytes ?? 0);
     this.#time = new RecordTime(new Zone(options.timezone));
     this.#choice = new Choice(vocabulary, this.#time);
-    this.#fields = new FieldWriter(vocabulary, this.#choice, members);
+    this.#fields = new FieldWriter(vocabulary, this.#choice, members, this.#log);
     this.#own = new OwnFields(added, vocabulary);
     this.#kinds = [0, 1, 2, 3].map((own) => {
       const kinds = Uint8Array.from(vocabulary.kinds);
@@ -90,74 +96,111 @@ class Encoder implements RecordEncoder {
 
   encode(line: Line, buffer: Buffer, at: number): number {
     const payload = this.#payload;
+    this.#out.set(buffer);
+    payload.set(line);
+    if (!this.#json || !payload.scan(members)) return this.#encodeText(line, true, at);
+    this.#time.setFallback(line.fallbackTime);
+    if (line.refusedReason !== undefined) {
+      this.#choice.choose(payload.source.bytes, members);
+      return this.#encodeText(line, this.#choice.best[Role.time] < 0, at);
+    }
+    if (line.flags !== 0) return this.#encodeFields(line, false, at);
+    const shape = this.#shapes.find(payload.source, members);
+    if (shape === undefined) return this.#encodeFields(line, true, at);
+    const end = this.#encodeShape(shape, line, at);
+    return end >= 0 ? end : this.#encodeFields(line, false, at);
+  }
+
+  /** A line as text: it is none of JSON, or was refused as JSON. */
+  #encodeText(line: Line, assigned: boolean, at: number): number {
+    const { source, start, end } = this.#payload;
+    const out = this.#out;
+    at = this.#writeTime(line, assigned, at);
+    at = copyConstant(MESSAGE, out, at);
+    at = quoteSpan(source, start, end, out, at);
+    if (line.refusedReason !== undefined) {
+      const reason = new Constant(line.refusedReason.slice(0, REASON_MAX_CHARS));
+      at = copyConstant(ERROR_MESSAGE, out, at);
+      at = quoteSpan(reason.source, 0, reason.length, out, at);
+      at = copyConstant(REFUSED_TAGS, out, at);
+    }
+    at = copyConstant(assigned ? ASSIGNED_COMMA : COMMA, out, at);
+    at = this.#own.writePlace(line, out, at);
+    return this.#own.writeRest(line, undefined, out, at);
+  }
+
+  /** A line of a known shape; -1, and nothing said, when its values are not what they mostly are. */
+  #encodeShape(shape: Shape, line: Line, at: number): number {
+    const { source } = this.#payload;
+    const { guards } = shape;
+    const out = this.#out;
+    if (guards.time >= 0 && !shape.readTime(source, members, this.#time)) return -1;
+    const level = guards.level >= 0 ? shape.levelOf(source, members) : NO_LEVEL;
+    if (level === undefined || !shape.hasIds(source, members)) return -1;
+    at = this.#writeTime(line, guards.time < 0, at);
+    at = copyConstant(level, out, at);
+    at = shape.writeBody(source, members, out, at);
+    at = this.#own.writePlace(line, out, at);
+    return shape.writeTail(out, at);
+  }
+
+  /** A line whose shape is new or whose values are unusual: by all the rules. */
+  #encodeFields(line: Line, learns: boolean, at: number): number {
+    const { source } = this.#payload;
     const choice = this.#choice;
     const out = this.#out;
-    out.set(buffer);
-    payload.set(line);
-    const isJson = this.#json && payload.scan(members);
-    if (isJson) {
-      this.#time.setFallback(line.fallbackTime);
-      choice.choose(payload.source.bytes, members);
+    choice.choose(source.bytes, members);
+    this.#log.clear();
+    const assigned = choice.best[Role.time] < 0;
+    at = this.#writeTime(line, assigned, at);
+    if (choice.best[Role.level] >= 0) at = copyConstant(choice.dialect.levels[choice.level], out, at);
+    const bodyStart = at;
+    at = this.#writeMessage(at);
+    at = this.#fields.write(source, this.#kinds[(line.flags !== 0 ? 1 : 0) | (assigned ? 2 : 0)], out, at);
+    at = copyConstant(assigned ? ASSIGNED_COMMA : COMMA, out, at);
+    const bodyEnd = at;
+    at = this.#own.writePlace(line, out, at);
+    const tailStart = at;
+    at = this.#own.writeRest(line, choice, out, at);
+    if (learns) {
+      const body = out.bytes.subarray(bodyStart, bodyEnd);
+      this.#shapes.learn(source, members, choice, this.#log, body, bodyStart, out.bytes.subarray(tailStart, at));
     }
-    const assigned = !isJson || choice.best[Role.time]! < 0;
-    at = copyConstant(OPEN, out, at);
-    at = assigned ? this.#writeAssignedTime(line, out, at) : this.#writeTime(line.lane, out, at);
-    buffer[at++] = QUOTE;
-    const refused = line.refusedReason !== undefined;
-    if (isJson && !refused) {
-      at = this.#writeFields(line, assigned, out, at);
-    } else {
-      at = copyConstant(MESSAGE, out, at);
-      at = quoteSpan(payload.source, payload.start, payload.end, out, at);
-      if (line.refusedReason !== undefined) at = this.#writeReason(line.refusedReason, out, at);
-    }
-    if (assigned) at = copyConstant(ASSIGNED, out, at);
-    at = this.#own.write(line, isJson && !refused ? choice : undefined, out, at);
-    buffer[at++] = CLOSE_BRACE;
     return at;
   }
 
-  /** The time of the line itself, which the next line of the lane takes if it has none. */
-  #writeTime(lane: Lane, out: Window, at: number): number {
-    const { text, length } = this.#time;
-    copySpan(text, 0, length, this.#laneTime(lane), 0);
-    lane.timeBytes = length;
-    return copySpan(text, 0, length, out, at);
-  }
-
-  #writeAssignedTime(line: Line, out: Window, at: number): number {
-    const { lane, fallbackTime } = line;
-    if (lane.timeBytes === 0) lane.timeBytes = fallbackTime.copy(lane.time, 0, 0, TIME_TEXT_BYTES);
-    return copySpan(this.#laneTime(lane), 0, lane.timeBytes, out, at);
-  }
-
-  #laneTime(lane: Lane): Window {
-    this.#lane.set(lane.time);
-    return this.#lane;
-  }
-
-  #writeFields(line: Line, assigned: boolean, out: Window, at: number): number {
-    const { best, dialect, level } = this.#choice;
+  #writeMessage(at: number): number {
+    const entry = this.#choice.best[Role.message];
+    if (entry < 0) return at;
     const { source } = this.#payload;
-    if (best[Role.level]! >= 0) at = copyConstant(dialect.levels[level]!, out, at);
-    const message = best[Role.message]!;
-    if (message >= 0) {
-      at = copyConstant(MESSAGE, out, at);
-      const { entries } = members;
-      const start = entries[message + VALUE_START]!;
-      const end = entries[message + VALUE_END]!;
-      const isText = (entries[message + FLAGS]! & KIND_MASK) === Kind.text;
-      at = isText ? copySpan(source, start, end, out, at) : quoteSpan(source, start, end, out, at);
+    const { entries } = members;
+    const start = entries[entry + VALUE_START];
+    const end = entries[entry + VALUE_END];
+    at = copyConstant(MESSAGE, this.#out, at);
+    if ((entries[entry + FLAGS] & KIND_MASK) === Kind.text) {
+      this.#log.add(at, start, end);
+      return copySpan(source, start, end, this.#out, at);
     }
-    const own = (line.flags !== 0 ? 1 : 0) | (assigned ? 2 : 0);
-    return this.#fields.write(source, this.#kinds[own]!, out, at);
+    this.#log.complete = false;
+    return quoteSpan(source, start, end, this.#out, at);
   }
 
-  /** What the server had against the first form of the record. */
-  #writeReason(reason: string, out: Window, at: number): number {
-    const text = new Constant(reason.slice(0, REASON_MAX_CHARS));
-    at = copyConstant(ERROR_MESSAGE, out, at);
-    at = quoteSpan(text.source, 0, text.length, out, at);
-    return copyConstant(REFUSED_TAGS, out, at);
+  /** Writes the time that was read or, when there is none, that of the line before; the next line takes it if it has none. */
+  #writeTime(line: Line, assigned: boolean, at: number): number {
+    const { lane, fallbackTime } = line;
+    const { text, length } = this.#time;
+    const last = this.#lastTime;
+    const out = this.#out;
+    last.set(lane.time);
+    if (!assigned) {
+      copySpan(text, 0, length, last, 0);
+      lane.timeBytes = length;
+    } else if (lane.timeBytes === 0) {
+      lane.timeBytes = fallbackTime.copy(lane.time, 0, 0, TIME_TEXT_BYTES);
+    }
+    at = copyConstant(OPEN, out, at);
+    at = copySpan(last, 0, lane.timeBytes, out, at);
+    out.bytes[at++] = QUOTE;
+    return at;
   }
 }

@@ -35,7 +35,7 @@ export class Names {
   }
 
   textOf(id: number): Constant {
-    return this.#texts[id]!;
+    return this.#texts[id];
   }
 
   /** The number of a name that is added if it is new. */
@@ -49,7 +49,7 @@ export class Names {
     this.#starts[id] = this.#bytes.length;
     this.#bytes = Buffer.concat([this.#bytes, bytes]);
     this.#starts[id + 1] = this.#bytes.length;
-    let slot = this.#hashes[id]! & (SLOTS - 1);
+    let slot = this.#hashes[id] & (SLOTS - 1);
     while (this.#slots[slot] !== 0) slot = (slot + 1) & (SLOTS - 1);
     this.#slots[slot] = id;
     return id;
@@ -66,7 +66,7 @@ export class Names {
   find(bytes: Buffer, start: number, end: number, hash: number): number {
     const slots = this.#slots;
     let slot = hash & (SLOTS - 1);
-    for (let id = slots[slot]!; id !== 0; id = slots[slot]!) {
+    for (let id = slots[slot]; id !== 0; id = slots[slot]!) {
       if (this.#hashes[id] === hash && this.#equals(id, bytes, start, end)) return id;
       slot = (slot + 1) & (SLOTS - 1);
     }
@@ -75,8 +75,8 @@ export class Names {
 
   #equals(id: number, bytes: Buffer, start: number, end: number): boolean {
     const names = this.#bytes;
-    let p = this.#starts[id]!;
-    if (this.#starts[id + 1]! - p !== end - start) return false;
+    let p = this.#starts[id];
+    if (this.#starts[id + 1] - p !== end - start) return false;
     while (start < end) if (names[p++] !== bytes[start++]) return false;
     return true;
   }

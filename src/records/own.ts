@@ -50,29 +50,33 @@ export class OwnFields {
     const members = fields.map(({ name, value }) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`);
     this.#members = members.map((text) => new Constant(text));
     this.#all = new Constant(members.join(""));
-    this.#roles = fields.map(({ name }) => vocabulary.fieldRoles[vocabulary.names.idOf(name)]!);
+    this.#roles = fields.map(({ name }) => vocabulary.fieldRoles[vocabulary.names.idOf(name)]);
   }
 
-  /** Most bytes that `write` writes, without the path. */
+  /** Most bytes that both write, without the path. */
   get maxBytes(): number {
-    return this.#all.length + OFFSET.length + ORIGINAL_BYTES.length + FLAGS_MEMBERS[7]!.length + 2 * 16;
+    return this.#all.length + OFFSET.length + ORIGINAL_BYTES.length + FLAGS_MEMBERS[7].length + 2 * 16;
   }
 
-  /** `choice` says what the line has already; undefined: nothing. */
-  write(line: Line, choice: Choice | undefined, out: Window, at: number): number {
+  /** Writes where the line stands: `"log.file.path":…,"log.offset":…`. */
+  writePlace(line: Line, out: Window, at: number): number {
     this.#path.set(line.pathMember);
-    out.bytes[at++] = 0x2c;
     at = copySpan(this.#path, 0, line.pathMember.length, out, at);
     at = copyConstant(OFFSET, out, at);
-    at = writeInteger(line.offset, out.bytes, at);
+    return writeInteger(line.offset, out.bytes, at);
+  }
+
+  /** Writes the rest, and the end of the record. `choice` says what the line has already; undefined: nothing. */
+  writeRest(line: Line, choice: Choice | undefined, out: Window, at: number): number {
     at = this.#writeAdded(choice, out, at);
     if (line.flags !== 0) {
-      at = copyConstant(FLAGS_MEMBERS[line.flags & 7]!, out, at);
+      at = copyConstant(FLAGS_MEMBERS[line.flags & 7], out, at);
       if ((line.flags & LineFlag.truncated) !== 0) {
         at = copyConstant(ORIGINAL_BYTES, out, at);
         at = writeInteger(line.originalBytes, out.bytes, at);
       }
     }
+    out.bytes[at++] = 0x7d;
     return at;
   }
 
@@ -81,14 +85,14 @@ export class OwnFields {
     let missing = 0;
     const { best, hasAdded } = choice;
     for (let i = 0; i < this.#roles.length; i++) {
-      const role = this.#roles[i]!;
-      if (role === 0 ? hasAdded[i + 1] === 0 : best[role]! < 0) missing++;
+      const role = this.#roles[i];
+      if (role === 0 ? hasAdded[i + 1] === 0 : best[role] < 0) missing++;
     }
     if (missing === this.#roles.length) return copyConstant(this.#all, out, at);
     if (missing === 0) return at;
     for (let i = 0; i < this.#roles.length; i++) {
-      const role = this.#roles[i]!;
-      if (role === 0 ? hasAdded[i + 1] === 0 : best[role]! < 0) at = copyConstant(this.#members[i]!, out, at);
+      const role = this.#roles[i];
+      if (role === 0 ? hasAdded[i + 1] === 0 : best[role] < 0) at = copyConstant(this.#members[i], out, at);
     }
     return at;
   }

@@ -45,7 +45,7 @@ export class Payload {
     if (!this.#beginsWithBrace()) return false;
     // The scanner runs up to a control character, which behind a line is its line end. Behind a cut line it is missing.
     const { bytes } = this.source;
-    if (this.end >= bytes.length || bytes[this.end]! >= 0x20) this.#copyToScratch();
+    if (this.end >= bytes.length || bytes[this.end] >= 0x20) this.#copyToScratch();
     if (!scanJson(this.source.bytes, this.start, this.end, members)) return false;
     if (members.hasLineBreaks) {
       this.#copyToScratch();
@@ -61,7 +61,7 @@ export class Payload {
   #beginsWithBrace(): boolean {
     const { bytes } = this.source;
     let p = this.start;
-    while (p < this.end && bytes[p]! <= 0x20) p++;
+    while (p < this.end && bytes[p] <= 0x20) p++;
     return p < this.end && bytes[p] === OPEN_BRACE;
   }
 

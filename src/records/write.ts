@@ -23,6 +23,7 @@ import {
 import type { Members } from "./members.ts";
 import { Role, ROLE_FIELD, ROLES } from "./roles.ts";
 import type { RoleName } from "./roles.ts";
+import type { SpanLog } from "./span-log.ts";
 import { TakenNames } from "./taken-names.ts";
 
 const COMMA = 0x2c;
@@ -55,15 +56,17 @@ export class FieldWriter {
   readonly #members: Members;
   readonly #duplicates = new Duplicates();
   readonly #taken: TakenNames;
+  readonly #log: SpanLog;
   // What is being written; set by `write`.
   #source: Window = new Window();
   #out: Window = new Window();
   #kinds: Uint8Array;
 
-  constructor(vocabulary: Vocabulary, choice: Choice, members: Members) {
+  constructor(vocabulary: Vocabulary, choice: Choice, members: Members, log: SpanLog) {
     this.#vocabulary = vocabulary;
     this.#choice = choice;
     this.#members = members;
+    this.#log = log;
     this.#taken = new TakenNames(vocabulary, choice);
     this.#kinds = vocabulary.kinds;
   }
@@ -83,25 +86,25 @@ export class FieldWriter {
     let runEnd = 0;
     for (let i = 0; i < count;) {
       const entry = i << ENTRY_SHIFT;
-      const flags = entries[entry + FLAGS]!;
-      const name = entries[entry + NAME]!;
+      const flags = entries[entry + FLAGS];
+      const name = entries[entry + NAME];
       let stays = (flags & SPECIAL) === 0;
       if (stays && name !== 0) {
         const kind = flags & KIND_MASK;
         stays =
           name <= ID_MASK &&
-          ((kinds[name]! >> kind) & 1) === 1 &&
+          ((kinds[name] >> kind) & 1) === 1 &&
           (kind !== Kind.object || dialect.openings[name] === Opening.none) &&
-          (fieldRoles[name] === 0 || best[fieldRoles[name]!]! < 0) &&
+          (fieldRoles[name] === 0 || best[fieldRoles[name]] < 0) &&
           !this.#isUnfit(entry);
       }
       if (stays) {
-        if (runStart < 0) runStart = entries[entry + KEY_START]! - 1;
+        if (runStart < 0) runStart = entries[entry + KEY_START] - 1;
         runEnd = entries[entry + VALUE_END]!;
       } else {
         if (runStart >= 0) {
           out.bytes[at++] = COMMA;
-          at = copySpan(source, runStart, runEnd, out, at);
+          at = this.#copy(runStart, runEnd, at);
           runStart = -1;
         }
         at = this.#writeMember(i, 0, at);
@@ -110,16 +113,23 @@ export class FieldWriter {
     }
     if (runStart >= 0) {
       out.bytes[at++] = COMMA;
-      at = copySpan(source, runStart, runEnd, out, at);
+      at = this.#copy(runStart, runEnd, at);
     }
+    if (this.#duplicates.count > 0) this.#log.complete = false;
     return this.#duplicates.write(source, entries, out, at);
+  }
+
+  /** Copies bytes of the line as they are. */
+  #copy(start: number, end: number, at: number): number {
+    this.#log.add(at, start, end);
+    return copySpan(this.#source, start, end, this.#out, at);
   }
 
   #isUnfit(entry: number): boolean {
     const choice = this.#choice;
     return (
-      (entry === choice.unfitTime && choice.best[Role.time]! < 0) ||
-      (entry === choice.unfitLevel && choice.best[Role.level]! < 0)
+      (entry === choice.unfitTime && choice.best[Role.time] < 0) ||
+      (entry === choice.unfitLevel && choice.best[Role.level] < 0)
     );
   }
 
@@ -127,9 +137,9 @@ export class FieldWriter {
   #writeMember(index: number, parent: number, at: number): number {
     const entries = this.#members.entries;
     const entry = index << ENTRY_SHIFT;
-    const flags = entries[entry + FLAGS]!;
-    const id = entries[entry + NAME]! & ID_MASK;
-    const role = entries[entry + NAME]! >> ROLE_SHIFT;
+    const flags = entries[entry + FLAGS];
+    const id = entries[entry + NAME] & ID_MASK;
+    const role = entries[entry + NAME] >> ROLE_SHIFT;
     if ((flags & MemberFlag.superseded) !== 0) {
       this.#duplicates.add(entry);
       return at;
@@ -139,22 +149,22 @@ export class FieldWriter {
     const choice = this.#choice;
     if (this.#isUnfit(entry)) return this.#writeUnder(entry === choice.unfitTime ? APP_TIME : APP_LEVEL, index, at);
     const kind = flags & KIND_MASK;
-    if (kind === Kind.object && entries[entry + NEXT]! > index + 1) {
-      const opening = choice.dialect.openings[id]!;
+    if (kind === Kind.object && entries[entry + NEXT] > index + 1) {
+      const opening = choice.dialect.openings[id];
       if (opening === Opening.dotted) return this.#writeOpened(index, id, at);
       if (opening === Opening.picked && parent === 0) return this.#writePicked(index, at);
     }
-    const fieldRole = this.#vocabulary.fieldRoles[id]!;
-    const other = fieldRole === Role.none ? -1 : choice.best[fieldRole]!;
-    if (other >= 0 && (entries[other + NAME]! & ID_MASK) === id) {
+    const fieldRole = this.#vocabulary.fieldRoles[id];
+    const other = fieldRole === Role.none ? -1 : choice.best[fieldRole];
+    if (other >= 0 && (entries[other + NAME] & ID_MASK) === id) {
       this.#duplicates.add(entry);
       return at;
     }
-    const misplaced = other >= 0 || (id !== 0 && ((this.#kinds[id]! >> kind) & 1) === 0);
+    const misplaced = other >= 0 || (id !== 0 && ((this.#kinds[id] >> kind) & 1) === 0);
     if (misplaced) return this.#writeNamed(APP, parent, index, at);
     if (parent !== 0) return this.#writeNamed(NO_PREFIX, parent, index, at);
     this.#out.bytes[at++] = COMMA;
-    at = copySpan(this.#source, entries[entry + KEY_START]! - 1, entries[entry + VALUE_START]!, this.#out, at);
+    at = this.#copy(entries[entry + KEY_START] - 1, entries[entry + VALUE_START], at);
     return this.#writeValue(index, at);
   }
 
@@ -168,7 +178,7 @@ export class FieldWriter {
       case Role.level:
         return at;
       case Role.message: {
-        const kind = entries[entry + FLAGS]! & KIND_MASK;
+        const kind = entries[entry + FLAGS] & KIND_MASK;
         return kind === Kind.object || kind === Kind.array ? this.#writeUnder(APP_MESSAGE, index, at) : at;
       }
       case Role.caller:
@@ -178,7 +188,7 @@ export class FieldWriter {
       case Role.stack:
         return this.#writeError(entry, choice.stackText, choice.stackGives, at);
       default:
-        at = copyConstant(PREFIXES[role]!, this.#out, at);
+        at = copyConstant(PREFIXES[role], this.#out, at);
         return this.#writeValue(index, at);
     }
   }
@@ -186,19 +196,19 @@ export class FieldWriter {
   /** `dir/file.go:12` becomes a name and a number. */
   #writeCaller(entry: number, at: number): number {
     const entries = this.#members.entries;
-    const start = entries[entry + VALUE_START]! + 1;
-    const end = entries[entry + VALUE_END]! - 1;
+    const start = entries[entry + VALUE_START] + 1;
+    const end = entries[entry + VALUE_END] - 1;
     const colon = lineColon(this.#source.bytes, start, end);
     at = this.#writeText(Role.originFile, start, colon, at);
-    at = copyConstant(PREFIXES[Role.originLine]!, this.#out, at);
-    return copySpan(this.#source, colon + 1, end, this.#out, at);
+    at = copyConstant(PREFIXES[Role.originLine], this.#out, at);
+    return this.#copy(colon + 1, end, at);
   }
 
   /** An error text becomes its type, its first line and, where it has more lines, all of it. */
   #writeError(entry: number, text: ErrorText, gives: number, at: number): number {
     const entries = this.#members.entries;
-    const start = entries[entry + VALUE_START]! + 1;
-    const end = entries[entry + VALUE_END]! - 1;
+    const start = entries[entry + VALUE_START] + 1;
+    const end = entries[entry + VALUE_END] - 1;
     if ((gives & Gives.type) !== 0) at = this.#writeText(Role.errorType, start, text.typeEnd, at);
     const messageEnd = (gives & Gives.stack) !== 0 ? text.lineEnd : end;
     if ((gives & Gives.message) !== 0) at = this.#writeText(Role.errorMessage, start, messageEnd, at);
@@ -208,10 +218,11 @@ export class FieldWriter {
 
   /** Writes a part of a JSON text under the name of a role. */
   #writeText(role: number, start: number, end: number, at: number): number {
+    this.#log.complete = false;
     const out = this.#out;
-    at = copyConstant(PREFIXES[role]!, out, at);
+    at = copyConstant(PREFIXES[role], out, at);
     out.bytes[at++] = QUOTE;
-    at = copySpan(this.#source, start, end, out, at);
+    at = this.#copy(start, end, at);
     out.bytes[at++] = QUOTE;
     return at;
   }
@@ -219,7 +230,7 @@ export class FieldWriter {
   /** An object that ECS has fields under: its members go to the top. */
   #writeOpened(index: number, id: number, at: number): number {
     const entries = this.#members.entries;
-    const end = entries[(index << ENTRY_SHIFT) + NEXT]!;
+    const end = entries[(index << ENTRY_SHIFT) + NEXT];
     for (let i = index + 1; i < end; i = entries[(i << ENTRY_SHIFT) + NEXT]!) at = this.#writeMember(i, id, at);
     return at;
   }
@@ -228,11 +239,11 @@ export class FieldWriter {
   #writePicked(index: number, at: number): number {
     const entries = this.#members.entries;
     const entry = index << ENTRY_SHIFT;
-    const end = entries[entry + NEXT]!;
+    const end = entries[entry + NEXT];
     let rest = 0;
     let picked = 0;
     for (let i = index + 1; i < end; i = entries[(i << ENTRY_SHIFT) + NEXT]!) {
-      const role = entries[(i << ENTRY_SHIFT) + NAME]! >> ROLE_SHIFT;
+      const role = entries[(i << ENTRY_SHIFT) + NAME] >> ROLE_SHIFT;
       if (role === Role.none) {
         rest++;
       } else {
@@ -243,15 +254,15 @@ export class FieldWriter {
     if (picked > 0 && rest === 0) return at;
     const out = this.#out;
     out.bytes[at++] = COMMA;
-    at = copySpan(this.#source, entries[entry + KEY_START]! - 1, entries[entry + VALUE_START]!, out, at);
+    at = this.#copy(entries[entry + KEY_START] - 1, entries[entry + VALUE_START], at);
     if (picked === 0) return this.#writeValue(index, at);
     out.bytes[at++] = OPEN_BRACE;
     const first = at;
     let empty = hasMemberNamedEmpty(this.#source.bytes, this.#members, index + 1);
     for (let i = index + 1; i < end; i = entries[(i << ENTRY_SHIFT) + NEXT]!) {
       const member = i << ENTRY_SHIFT;
-      const flags = entries[member + FLAGS]!;
-      if (entries[member + NAME]! >> ROLE_SHIFT !== Role.none) continue;
+      const flags = entries[member + FLAGS];
+      if (entries[member + NAME] >> ROLE_SHIFT !== Role.none) continue;
       const blank = (flags & MemberFlag.blankKey) !== 0;
       if ((flags & MemberFlag.superseded) !== 0 || (blank && empty)) {
         this.#duplicates.add(member);
@@ -262,7 +273,7 @@ export class FieldWriter {
         empty = true;
         at = copyConstant(EMPTY_KEY, out, at);
       } else {
-        at = copySpan(this.#source, entries[member + KEY_START]! - 1, entries[member + VALUE_START]!, out, at);
+        at = this.#copy(entries[member + KEY_START] - 1, entries[member + VALUE_START], at);
       }
       at = this.#writeValue(i, at);
     }
@@ -293,7 +304,7 @@ export class FieldWriter {
       at = copyConstant(this.#vocabulary.names.textOf(parent), out, at);
       out.bytes[at++] = DOT;
     }
-    at = copySpan(this.#source, entries[entry + KEY_START]!, entries[entry + KEY_END]!, out, at);
+    at = this.#copy(entries[entry + KEY_START], entries[entry + KEY_END], at);
     return this.#finishNamed(index, before, at);
   }
 
@@ -311,9 +322,10 @@ export class FieldWriter {
   #writeValue(index: number, at: number): number {
     const entries = this.#members.entries;
     const entry = index << ENTRY_SHIFT;
-    if ((entries[entry + FLAGS]! & UNCLEAN) !== 0) {
+    if ((entries[entry + FLAGS] & UNCLEAN) !== 0) {
+      this.#log.complete = false;
       return writeClean(this.#source, this.#members, index, this.#duplicates, this.#out, at);
     }
-    return copySpan(this.#source, entries[entry + VALUE_START]!, entries[entry + VALUE_END]!, this.#out, at);
+    return this.#copy(entries[entry + VALUE_START], entries[entry + VALUE_END], at);
   }
 }

@@ -67,7 +67,7 @@ export function compileDialects(dialects: readonly Dialect[], addedNames: readon
     let high = 0;
     for (const key of keys) {
       if (!facts.has(key)) facts.set(key, facts.size);
-      names.add(key.split(":")[0]!);
+      names.add(key.split(":")[0]);
       const bit = facts.get(key)!;
       if (bit < FACTS_MAX / 2) low |= 1 << bit;
       else high |= 1 << (bit - FACTS_MAX / 2);
@@ -87,16 +87,16 @@ export function compileDialects(dialects: readonly Dialect[], addedNames: readon
     const [key, kindName] = fact.split(":");
     for (const [name, kind] of Object.entries(Kind)) {
       if (kindName !== undefined && kindName !== name) continue;
-      const at = (names.idOf(key!) << 3) | kind;
-      if (bit < FACTS_MAX / 2) factsLow[at]! |= 1 << bit;
-      else factsHigh[at]! |= 1 << (bit - FACTS_MAX / 2);
+      const at = (names.idOf(key) << 3) | kind;
+      if (bit < FACTS_MAX / 2) factsLow[at] |= 1 << bit;
+      else factsHigh[at] |= 1 << (bit - FACTS_MAX / 2);
     }
   }
 
   const kinds = new Uint8Array(size).fill(ANY_KIND);
   for (const [name, allowed] of Object.entries(ECS_KINDS)) kinds[names.idOf(name)] = allowed;
   for (const name of METADATA_NAMES) kinds[names.idOf(name)] = 0;
-  for (const name of addedNames) kinds[names.idOf(name)]! &= ~(1 << Kind.null);
+  for (const name of addedNames) kinds[names.idOf(name)] &= ~(1 << Kind.null);
 
   const fieldRoles = new Uint8Array(size);
   for (const [role, field] of Object.entries(ROLE_FIELD)) fieldRoles[names.idOf(field)] = Role[role as RoleName];
@@ -110,7 +110,7 @@ export function compileDialects(dialects: readonly Dialect[], addedNames: readon
   const compiled = dialects.map((dialect, index): CompiledDialect => {
     const roles = new Uint8Array(size);
     const ranks = new Uint8Array(size);
-    for (const [role, list] of keysOfRoles[index]!) {
+    for (const [role, list] of keysOfRoles[index]) {
       list.forEach((key, rank) => {
         roles[names.idOf(key)] = Role[role];
         ranks[names.idOf(key)] = rank;
@@ -119,13 +119,13 @@ export function compileDialects(dialects: readonly Dialect[], addedNames: readon
     const openings = new Uint8Array(size);
     for (const key of pickedNames(dialect)) openings[names.idOf(key)] = Opening.picked;
     for (const name of Object.keys(ECS_KINDS)) if (isOpened(name)) openings[names.idOf(name)] = Opening.dotted;
-    openings.forEach((opening, id) => (mayOpen[id]! |= opening));
+    openings.forEach((opening, id) => (mayOpen[id] |= opening));
     const levelNames = new Names(Object.keys(dialect.levels));
     const levels: Constant[] = [];
     for (const [name, level] of Object.entries(dialect.levels)) {
       levels[levelNames.idOf(name)] = new Constant(`,"log.level":${JSON.stringify(level)}`);
     }
-    return { name: dialect.name, roles, ranks, openings, levelNames, levels, ...sets[index]! };
+    return { name: dialect.name, roles, ranks, openings, levelNames, levels, ...sets[index] };
   });
   return {
     names,

@@ -82,7 +82,7 @@ export class RecordTime {
     let exponent = 0;
     let p = start;
     for (; p < end; p++) {
-      const c = bytes[p]!;
+      const c = bytes[p];
       if (c === 0x2e) {
         point = count;
       } else if (c >= 0x30 && c <= 0x39) {
@@ -101,7 +101,7 @@ export class RecordTime {
     while (count < whole) digits[count++] = 0x30;
     const unit = whole <= 11 ? 0 : whole <= 14 ? 3 : whole <= 17 ? 6 : 9;
     let second = 0;
-    for (let i = 0; i < whole - unit; i++) second = second * 10 + (digits[i]! - 0x30);
+    for (let i = 0; i < whole - unit; i++) second = second * 10 + (digits[i] - 0x30);
     if (second < this.#earliest || second > this.#latest) return false;
     this.#second = second;
     this.#fractionStart = whole - unit;
@@ -170,7 +170,7 @@ export class RecordTime {
       if (p < end && (bytes[p] === 0x2e || bytes[p] === 0x2c)) {
         if (bytes[p] === 0x2c) asWritten = false;
         this.#fractionStart = ++p;
-        while (p < end && bytes[p]! >= 0x30 && bytes[p]! <= 0x39) p++;
+        while (p < end && bytes[p] >= 0x30 && bytes[p] <= 0x39) p++;
         this.#fractionEnd = p;
         if (p === this.#fractionStart) return false;
         if (p - this.#fractionStart > FRACTION_MAX_DIGITS) asWritten = false;
@@ -199,8 +199,8 @@ export class RecordTime {
 
 /** Two digits as a number; NaN when they are not. */
 function two(bytes: Buffer, p: number): number {
-  const tens = bytes[p]! - 0x30;
-  const ones = bytes[p + 1]! - 0x30;
+  const tens = bytes[p] - 0x30;
+  const ones = bytes[p + 1] - 0x30;
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
 }
 

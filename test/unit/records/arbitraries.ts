@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 /** Keys that mean something to the normaliser, or that servers refuse, and a few that do not. */
 const KEYS = [
@@ -86,6 +86,8 @@ const { object } = fc.letrec<{ value: string; object: string; array: string }>((
     .map((list) => `{${list.map(([a, name, b, value, c]) => `${a}${name}${b}:${value}${c}`).join(",")}}`),
 }));
 
+const CHARACTERS = '{}[],:"\\0123456789.eE+-tfnul \t\u0001\u00a0x'.split("");
+
 /** Text of a JSON object of the kind that loggers, and enemies of log shippers, write. */
 export function jsonText(): fc.Arbitrary<string> {
   return object;
@@ -93,7 +95,7 @@ export function jsonText(): fc.Arbitrary<string> {
 
 /** The same with a few characters removed, put in, doubled or replaced. */
 export function mutatedJson(): fc.Arbitrary<string> {
-  const mutation = fc.tuple(fc.nat(), fc.nat(3), fc.constantFrom(...'{}[],:"\\0123456789.eE+-tfnul \t\u0001\u00a0x'));
+  const mutation = fc.tuple(fc.nat(), fc.nat(3), fc.constantFrom(...CHARACTERS));
   return fc.tuple(jsonText(), fc.array(mutation, { minLength: 1, maxLength: 3 })).map(([text, mutations]) =>
     mutations.reduce((current, [position, kind, char]) => {
       const at = position % (current.length + 1);
@@ -104,4 +106,30 @@ export function mutatedJson(): fc.Arbitrary<string> {
       return head + tail.slice(0, 3) + tail;
     }, text),
   );
+}
+
+const texts = (): fc.Arbitrary<string> =>
+  fc.oneof(fc.constantFrom(...VALUES), fc.string({ maxLength: 5 })).map((text) => JSON.stringify(text));
+
+const numbers = (): fc.Arbitrary<string> =>
+  fc.constantFrom("10", "30", "35", "7", "1763866523123", "1763866523.5", "1763866523.1234567891", "-1", "12");
+
+type Template = readonly (readonly [string, "text" | "number" | "null" | Template])[];
+
+const { template } = fc.letrec<{ template: Template; value: Template[number][1] }>((tie) => ({
+  template: fc.array(fc.tuple(writtenKey(), tie("value")), { minLength: 1, maxLength: 8 }),
+  value: fc.oneof({ maxDepth: 2 }, fc.constantFrom("text", "text", "text", "number", "null"), tie("template")),
+}));
+
+function fill(shape: Template): fc.Arbitrary<string> {
+  const members = shape.map(([name, value]) => {
+    const values = value === "text" ? texts() : value === "number" ? numbers() : value === "null" ? fc.constant("null") : fill(value);
+    return values.map((text) => `${name}:${text}`);
+  });
+  return fc.tuple(...members).map((list) => `{${list.join(",")}}`);
+}
+
+/** Lines with the same keys and kinds of values, as one statement of an application writes them. */
+export function linesOfOneShape(): fc.Arbitrary<string[]> {
+  return template.chain((shape) => fc.array(fill(shape), { minLength: 6, maxLength: 12 }));
 }

@@ -13,7 +13,7 @@ export function readWritten(text: string): Written {
   const next = (): string => {
     const match = TOKEN.exec(text);
     if (match === null) throw new SyntaxError(`no token in ${text}`);
-    return match[1] ?? match[2] ?? match[3]!;
+    return match[1] ?? match[2] ?? match[3];
   };
   const list = <Item>(close: string, item: (first: string) => Item): Item[] => {
     const items: Item[] = [];

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { JSON_MAX_DEPTH, JSON_MAX_MEMBERS } from "../../../src/core/limits.ts";
 import { scanJson } from "../../../src/records/formats/json.ts";
@@ -38,7 +38,7 @@ function spans(text: string): [string, string][] {
   expect(scanJson(bytes, 0, bytes.length - 1, members)).toBe(true);
   const { entries } = members;
   const found: [string, string][] = [];
-  for (let at = 0; at < members.count << ENTRY_SHIFT; at = entries[at + NEXT]! << ENTRY_SHIFT) {
+  for (let at = 0; at < members.count << ENTRY_SHIFT; at = entries[at + NEXT] << ENTRY_SHIFT) {
     const key = JSON.parse(`"${bytes.toString("utf8", entries[at + KEY_START], entries[at + KEY_END])}"`) as string;
     found.push([key, bytes.toString("utf8", entries[at + VALUE_START], entries[at + VALUE_END])]);
   }
@@ -49,7 +49,7 @@ function flagsOf(text: string): number[] {
   scan(text);
   return Array.from(
     { length: members.count },
-    (_, i) => members.entries[(i << ENTRY_SHIFT) + FLAGS]! & 0xfff & ~KIND_MASK,
+    (_, i) => members.entries[(i << ENTRY_SHIFT) + FLAGS] & 0xfff & ~KIND_MASK,
   );
 }
 

@@ -1,0 +1,179 @@
+import type { Window } from "./copy.ts";
+import { Constant, copyConstant, copySpan } from "./copy.ts";
+import type { CompiledDialect } from "./dialects/compile.ts";
+import { findLevel } from "./level.ts";
+import {
+  ENTRY_SHIFT,
+  FLAGS,
+  HASH,
+  KEY_END,
+  KEY_START,
+  Kind,
+  KIND_MASK,
+  MemberFlag,
+  VALUE_END,
+  VALUE_START,
+} from "./members.ts";
+import type { Members } from "./members.ts";
+import type { RecordTime } from "./time/record-time.ts";
+import { isHexId } from "./trace-id.ts";
+
+/** Members of a line whose shape is remembered, and bytes of all their keys. */
+export const SHAPE_MAX_MEMBERS = 64;
+export const SHAPE_MAX_KEY_BYTES = 1_024;
+
+/** What two lines of one shape may differ in. */
+const FLAGS_MASK = ~MemberFlag.valueEscaped;
+
+/** A number that lines of one shape share; others mostly have another. */
+export function shapeHash(members: Members): number {
+  const { entries, count } = members;
+  let hash = count;
+  for (let at = 0; at < count << ENTRY_SHIFT; at += 1 << ENTRY_SHIFT) {
+    hash = Math.imul(hash ^ entries[at + HASH], 0x85eb_ca6b) ^ (entries[at + FLAGS] & FLAGS_MASK) ^ (hash >>> 15);
+  }
+  return hash ^ (hash >>> 13);
+}
+
+/** What has to hold for the values of a line beside its shape: -1 for members that are not there. */
+export interface Guards {
+  /** Entry whose value must be a time, and one that can be sent without loss. */
+  readonly time: number;
+  /** Entry whose value must be the name of a level. */
+  readonly level: number;
+  /** Entries whose values must be so many hexadecimal digits. */
+  readonly ids: readonly { readonly entry: number; readonly digits: number }[];
+}
+
+/**
+ * What became of a line, for all lines with the same keys, kinds of values and nesting in the same order: texts that are the same for all of them, and between
+ * them stretches of the line, given as places in the span table. The rules of the normaliser need not be gone through again.
+ */
+export class Shape {
+  readonly hash: number;
+  readonly guards: Guards;
+  readonly #dialect: CompiledDialect;
+  readonly #count: number;
+  readonly #flags: Int32Array;
+  readonly #keyEnds: Int32Array;
+  readonly #keys: Window;
+  readonly #texts: Window;
+  readonly #textEnds: Int32Array;
+  /** Places in the table of where the stretches begin and end. A stretch that begins at a key takes its quote along. */
+  readonly #starts: Int32Array;
+  readonly #ends: Int32Array;
+  readonly #tail: Constant;
+
+  constructor(
+    bytes: Buffer,
+    members: Members,
+    facts: {
+      readonly hash: number;
+      readonly guards: Guards;
+      readonly dialect: CompiledDialect;
+      readonly texts: readonly Buffer[];
+      readonly starts: readonly number[];
+      readonly ends: readonly number[];
+      readonly tail: Buffer;
+    },
+  ) {
+    const { entries, count } = members;
+    this.hash = facts.hash;
+    this.guards = facts.guards;
+    this.#dialect = facts.dialect;
+    this.#count = count;
+    this.#flags = new Int32Array(count);
+    const keys: Buffer[] = [];
+    for (let i = 0; i < count; i++) {
+      const at = i << ENTRY_SHIFT;
+      this.#flags[i] = entries[at + FLAGS] & FLAGS_MASK;
+      keys.push(bytes.subarray(entries[at + KEY_START], entries[at + KEY_END]));
+    }
+    this.#keyEnds = ends(keys);
+    this.#keys = new Constant(Buffer.concat(keys)).source;
+    this.#textEnds = ends(facts.texts);
+    this.#texts = new Constant(Buffer.concat(facts.texts)).source;
+    this.#starts = Int32Array.from(facts.starts);
+    this.#ends = Int32Array.from(facts.ends);
+    this.#tail = new Constant(facts.tail);
+  }
+
+  /** Whether the line in the table has this shape. */
+  matches(source: Window, members: Members): boolean {
+    const { entries } = members;
+    if (members.count !== this.#count) return false;
+    const keys = this.#keys.view;
+    const bytes = source.view;
+    let key = 0;
+    for (let i = 0; i < this.#count; i++) {
+      const at = i << ENTRY_SHIFT;
+      if ((entries[at + FLAGS] & FLAGS_MASK) !== this.#flags[i]) return false;
+      let p = entries[at + KEY_START];
+      const end = this.#keyEnds[i];
+      if (entries[at + KEY_END] - p !== end - key) return false;
+      for (; key + 4 <= end; key += 4, p += 4) if (keys.getInt32(key) !== bytes.getInt32(p)) return false;
+      for (; key < end; key++, p++) if (keys.getUint8(key) !== bytes.getUint8(p)) return false;
+    }
+    return true;
+  }
+
+  /** Reads the time of the line; false when there is none that can be sent without loss. */
+  readTime(source: Window, members: Members, time: RecordTime): boolean {
+    const { entries } = members;
+    const at = this.guards.time;
+    const start = entries[at + VALUE_START];
+    const end = entries[at + VALUE_END];
+    const isText = (entries[at + FLAGS] & KIND_MASK) === Kind.text;
+    return (
+      (isText ? time.readText(source.bytes, start + 1, end - 1) : time.readNumber(source.bytes, start, end)) &&
+      time.exact
+    );
+  }
+
+  /** What is to be written for the level of the line; undefined when it is none, and when the shape has none. */
+  levelOf(source: Window, members: Members): Constant | undefined {
+    const { entries } = members;
+    const at = this.guards.level;
+    const quote = (entries[at + FLAGS] & KIND_MASK) === Kind.text ? 1 : 0;
+    const names = this.#dialect.levelNames;
+    const level = findLevel(names, source.bytes, entries[at + VALUE_START] + quote, entries[at + VALUE_END] - quote);
+    return level === 0 ? undefined : this.#dialect.levels[level];
+  }
+
+  hasIds(source: Window, members: Members): boolean {
+    const { entries } = members;
+    const { ids } = this.guards;
+    for (let i = 0; i < ids.length; i++) {
+      const { entry, digits } = ids[i];
+      const start = entries[entry + VALUE_START] + 1;
+      if (!isHexId(source.bytes, start, entries[entry + VALUE_END] - 1, digits)) return false;
+    }
+    return true;
+  }
+
+  /** Writes everything from behind the level to the path of the file. */
+  writeBody(source: Window, members: Members, out: Window, at: number): number {
+    const { entries } = members;
+    const starts = this.#starts;
+    let text = 0;
+    for (let i = 0; i < starts.length; i++) {
+      const textEnd = this.#textEnds[i];
+      at = copySpan(this.#texts, text, textEnd, out, at);
+      text = textEnd;
+      const place = starts[i];
+      const start = entries[place] - ((place & 7) === KEY_START ? 1 : 0);
+      at = copySpan(source, start, entries[this.#ends[i]], out, at);
+    }
+    return copySpan(this.#texts, text, this.#textEnds[starts.length], out, at);
+  }
+
+  /** Writes everything behind the offset. */
+  writeTail(out: Window, at: number): number {
+    return copyConstant(this.#tail, out, at);
+  }
+}
+
+function ends(parts: readonly Buffer[]): Int32Array {
+  let end = 0;
+  return Int32Array.from(parts, (part) => (end += part.length));
+}

@@ -1,0 +1,115 @@
+import type { Window } from "./copy.ts";
+import type { Choice } from "./choose.ts";
+import { ENTRY_SHIFT, FLAGS, KEY_END, KEY_START, MemberFlag, VALUE_END, VALUE_START } from "./members.ts";
+import type { Members } from "./members.ts";
+import { SHAPE_MAX_KEY_BYTES, SHAPE_MAX_MEMBERS, Shape, shapeHash } from "./shape.ts";
+import type { SpanLog } from "./span-log.ts";
+
+/** Shapes that are remembered; when there are more, all are forgotten. One takes about 2 KiB. */
+const SHAPES_MAX = 256;
+const SLOTS = 1_024;
+
+/** Lines that differ from their shape's others in more than values. */
+const IRREGULAR =
+  MemberFlag.keyEscaped | MemberFlag.superseded | MemberFlag.blankKey | MemberFlag.hugeNumber | MemberFlag.unclean;
+
+/**
+ * The shapes of the lines so far. Applications have few: a logger writes the same keys in the same order. A shape is learned from its second line on, so that keys
+ * made of data fill no memory.
+ */
+export class Shapes {
+  readonly #slots: (Shape | undefined)[] = Array.from({ length: SLOTS });
+  #count = 0;
+  /** Hashes that were seen once. */
+  readonly #seen = new Int32Array(SLOTS);
+  /** Hash of the line that was asked for last. */
+  #hash = 0;
+
+  /** The shape of the line in the table, if it is known. */
+  find(source: Window, members: Members): Shape | undefined {
+    this.#hash = 0;
+    if (members.count > SHAPE_MAX_MEMBERS || members.strong) return undefined;
+    const hash = shapeHash(members);
+    this.#hash = hash;
+    for (let slot = hash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
+      const shape = this.#slots[slot];
+      if (shape === undefined) return undefined;
+      if (shape.hash === hash && shape.matches(source, members)) return shape;
+    }
+  }
+
+  /**
+   * Learns the shape of the line that `find` did not know. `body` is what was written between level and path, with the spans of the line in it as
+   * the log has them (offsets into `out`, as `bodyStart` is); `tail` what was written behind the offset.
+   */
+  learn(
+    source: Window,
+    members: Members,
+    choice: Choice,
+    log: SpanLog,
+    body: Buffer,
+    bodyStart: number,
+    tail: Buffer,
+  ): void {
+    const hash = this.#hash;
+    if (hash === 0 || !log.complete) return;
+    if (this.#seen[hash & (SLOTS - 1)] !== hash) {
+      this.#seen[hash & (SLOTS - 1)] = hash;
+      return;
+    }
+    if (!isRegular(members) || !choice.isDecidedByShape(members.entries)) return;
+    const texts: Buffer[] = [];
+    const starts: number[] = [];
+    const ends: number[] = [];
+    let written = 0;
+    for (let i = 0; i < log.count; i++) {
+      const start = placeOf(members, START_FIELDS, log.starts[i]);
+      const end = placeOf(members, END_FIELDS, log.ends[i]);
+      if (start < 0 || end < 0) return;
+      const at = log.at[i] - bodyStart;
+      texts.push(body.subarray(written, at));
+      starts.push(start);
+      ends.push(end);
+      written = at + log.ends[i] - log.starts[i];
+    }
+    texts.push(body.subarray(written));
+    const { dialect } = choice;
+    this.#add(new Shape(source.bytes, members, { hash, guards: choice.guards(), dialect, texts, starts, ends, tail }));
+  }
+
+  #add(shape: Shape): void {
+    if (this.#count === SHAPES_MAX) {
+      this.#slots.fill(undefined);
+      this.#count = 0;
+    }
+    let slot = shape.hash & (SLOTS - 1);
+    while (this.#slots[slot] !== undefined) slot = (slot + 1) & (SLOTS - 1);
+    this.#slots[slot] = shape;
+    this.#count++;
+  }
+}
+
+const START_FIELDS = [KEY_START, VALUE_START];
+const END_FIELDS = [KEY_END, VALUE_START, VALUE_END];
+
+/** The place in the table that holds an offset into the line (of a key's quote: the key's start); -1 when there is none. */
+function placeOf(members: Members, fields: readonly number[], offset: number): number {
+  const { entries, count } = members;
+  for (let at = 0; at < count << ENTRY_SHIFT; at += 1 << ENTRY_SHIFT) {
+    for (const field of fields) {
+      const quote = field === KEY_START ? 1 : 0;
+      if (entries[at + field] - quote === offset) return at + field;
+    }
+  }
+  return -1;
+}
+
+function isRegular(members: Members): boolean {
+  const { entries, count } = members;
+  let keyBytes = 0;
+  for (let at = 0; at < count << ENTRY_SHIFT; at += 1 << ENTRY_SHIFT) {
+    if ((entries[at + FLAGS] & IRREGULAR) !== 0) return false;
+    keyBytes += entries[at + KEY_END] - entries[at + KEY_START];
+  }
+  return keyBytes <= SHAPE_MAX_KEY_BYTES;
+}
