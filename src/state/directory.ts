@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, rmSync, statSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, ExitCode, PannierError, systemCode } from "../core/errors.ts";
 
 /** Names of the files in the state directory. */
@@ -16,11 +16,24 @@ const PROBE_BYTES = 4096;
  */
 export function prepareDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    make(directory);
     if (!statSync(directory).isDirectory()) throw Object.assign(new Error("not a directory"), { code: "ENOTDIR" });
     probe(join(directory, "probe"));
   } catch (error) {
     throw unusable(directory, error);
+  }
+}
+
+/** Not with `recursive`: where nothing can be made (below /proc), that never returns (seen on Node 26.10). */
+function make(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return;
+    const parent = dirname(path);
+    if (systemCode(error) !== "ENOENT" || existsSync(parent)) throw error;
+    make(parent);
+    mkdirSync(path, { mode: 0o700 });
   }
 }
 

@@ -51,6 +51,8 @@ export interface AgentOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   readonly stdin?: "ignore" | "pipe";
+  /** A command that starts what follows it in its place, in other surroundings; see mounts.ts. */
+  readonly through?: readonly string[];
   /** Do not ask for an admin listener on a free port. */
   readonly noAdmin?: boolean;
 }
@@ -89,7 +91,9 @@ const running = new Set<Agent>();
 export function startAgent(args: readonly string[], options: AgentOptions = {}): Agent {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm run build makes it`);
   const admin = options.noAdmin === true ? [] : ["--admin", "127.0.0.1:0"];
-  const child = spawn(process.execPath, [...(options.flags ?? SHIPPED_FLAGS), MAIN, ...args, ...admin], {
+  const flags = options.flags ?? SHIPPED_FLAGS;
+  const [program, ...rest] = [...(options.through ?? []), process.execPath, ...flags, MAIN, ...args, ...admin];
+  const child = spawn(program, rest, {
     stdio: [options.stdin ?? "ignore", "pipe", "pipe"],
     env: cleanEnvironment(options.env),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

@@ -9,34 +9,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import type { TestContext } from "vitest";
+import { asNobody, isRoot, needMounts, NOBODY, onTmpfs } from "../../support/mounts.ts";
 import { Child } from "./process.ts";
 import { inDirectory, open } from "./tools.ts";
 
 /** Processes start slowly on a machine that has much else to do. */
 vi.setConfig({ testTimeout: 60_000 });
-
-const isRoot = process.getuid?.() === 0;
-const NOBODY = 65_534;
-
-/** A command in a mount namespace of its own with a tmpfs at `at`; the mount ends with the command. */
-function onTmpfs(at: string, options: string): string[] {
-  const namespace = isRoot ? ["unshare", "--mount"] : ["unshare", "--user", "--map-root-user", "--mount"];
-  return [...namespace, "sh", "-c", `mount -t tmpfs -o ${options} tmpfs "$0" && exec "$@"`, at];
-}
-
-/** Mounts need root or user namespaces; where there are neither, the test says so instead of passing. */
-function needMounts(context: TestContext, directory: string): void {
-  const [command, ...args] = [...onTmpfs(directory, "size=64k"), "true"];
-  const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
-  if (status === 0) return;
-  const reason = `a tmpfs cannot be mounted here: ${error?.message ?? stderr}`;
-  if (process.env["PANNIER_REQUIRE_ALL"] === "1") throw new Error(reason);
-  context.skip(reason);
-}
 
 async function failure(child: Child): Promise<{ exit: number | string; code: string; message: string; hint: string }> {
   const exit = await child.ended();
@@ -74,20 +54,22 @@ test("a link to nowhere: 74", () =>
     await expect(open(join(base, "link"))).rejects.toMatchObject({ exitCode: 74 });
   }));
 
+test("a path where nothing can be made: 74", async () => {
+  await expect(open("/proc/no/such")).rejects.toMatchObject({ exitCode: 74, code: "state_missing" });
+});
+
 test("a directory of another user: 74, and the hint names the user", () =>
   inDirectory(async (base) => {
     chmodSync(base, 0o755);
     const directory = join(base, "state");
     mkdirSync(directory, { mode: 0o500 });
-    // As root, permissions mean nothing; so the child is somebody else.
-    const wrap = isRoot ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"] : [];
-    const { exit, code, hint } = await failure(new Child("open", directory, wrap));
+    const { exit, code, hint } = await failure(new Child("open", directory, asNobody));
     expect([exit, code]).toEqual([74, "state_no_permission 74"]);
     expect(hint).toContain(`uid ${isRoot ? NOBODY : process.getuid!()}`);
     if (!isRoot) return;
     chownSync(directory, NOBODY, NOBODY);
     chmodSync(directory, 0o700);
-    const allowed = new Child("open", directory, wrap);
+    const allowed = new Child("open", directory, asNobody);
     expect(await allowed.ended()).toBe(0);
     expect(allowed.lines).toEqual(["open nothing"]);
   }));
