@@ -11,7 +11,7 @@ import { ELASTICSEARCH_VERSIONS, requireServer, sharedElasticsearch, uniqueName 
 import { isCommitted, killAgents, startAgent, type Agent } from "../support/agent.ts";
 import { account, placesOf, refresh, type Account } from "../support/delivered.ts";
 import { JournalCut } from "../support/journal-cut.ts";
-import { MixedFiles } from "../support/mixed-lines.ts";
+import { MixedFiles } from "../support/mixed-files.ts";
 import { compareWithOracle } from "../support/oracle-check.ts";
 import { seededRandom } from "../support/random.ts";
 

@@ -1,6 +1,7 @@
 /** What a real Elasticsearch holds of the lines that were written: counted from every document, never from a maximum. */
 import { request } from "../servers/request.ts";
-import { sequenceOf, type MixedFiles } from "./mixed-lines.ts";
+import type { MixedFiles } from "./mixed-files.ts";
+import { sequenceOf } from "./mixed-lines.ts";
 import { SequenceSet } from "./sequence-set.ts";
 
 type Source = Record<string, unknown>;

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { expectedDocument, flatten, type Fields } from "../oracle/oracle.ts";
 import { documentsAt } from "./delivered.ts";
-import type { MixedFiles } from "./mixed-lines.ts";
+import type { MixedFiles } from "./mixed-files.ts";
 import type { Random } from "./random.ts";
 
 const OFFSETS_PER_QUERY = 500;

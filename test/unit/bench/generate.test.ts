@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { LINE_BYTES, pinoLines } from "../../../bench/generate.ts";
-import { MixedFiles, mixedLines } from "../../support/mixed-lines.ts";
+import { MixedFiles } from "../../support/mixed-files.ts";
+import { mixedLines } from "../../support/mixed-lines.ts";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import { join } from "node:path";
