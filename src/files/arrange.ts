@@ -36,20 +36,22 @@ export function arrange(family: Family, entries: readonly Entry[], options: Arra
   // The newest file may have no name here any more. It is older than all that is opened now, and newer than the rest.
   const nameless = newest?.closed === false && !byId.has(newest.id) ? newest : undefined;
   let previous = nameless;
+  let isBehindKnown = nameless !== undefined;
   for (const entry of entries) {
     const status = isLive(entry, entries) ? "live" : "rotated";
     let source = roster.find(entry.look.id);
     if (source !== undefined && source.family !== family && !roster.adopt(source, entry.look, family)) continue;
     if (source === undefined && !family.isAsleep(entry.look)) {
-      const onlyKnown = !isWanted(family, entry, options);
+      const isNewerThanState = isNewer(entry, options.oldestKnownMs, isBehindKnown);
+      const onlyKnown = !isNewerThanState && !isWanted(family, entry, options);
       if (onlyKnown && !roster.identity.knows(entry.look.inode)) continue;
-      const isNewerThanState = isNewer(entry, options.oldestKnownMs);
       source = roster.open(family, entry, { status, predecessor: previous, onlyKnown, isNewerThanState });
       if (source === undefined && !onlyKnown) complete = false;
     }
     if (source === undefined) continue;
     roster.setStatus(source, source.renamed ? "rotated" : status);
     previous = nameless !== undefined && nameless.ordinal > source.ordinal ? nameless : source;
+    isBehindKnown = true;
   }
   family.newest = previous;
   return complete;
@@ -60,14 +62,15 @@ function isLive(entry: Entry, entries: readonly Entry[]): boolean {
   return entry === entries[entries.length - 1] && (entry.suffix === "" || entry.matched);
 }
 
-/** A sibling that no pattern names is read when all is to be read, or when it came after a file that the state knows. */
+/** A sibling that no pattern names is read when all is to be read; else only when it is newer than the state. */
 function isWanted(family: Family, entry: Entry, options: ArrangeOptions): boolean {
-  if (entry.suffix === "" || entry.matched || options.inputs[family.input].startAt === "beginning") return true;
-  return isNewer(entry, options.oldestKnownMs);
+  return entry.suffix === "" || entry.matched || options.inputs[family.input].startAt === "beginning";
 }
 
-function isNewer(entry: Entry, oldestKnownMs: number | undefined): boolean {
-  return oldestKnownMs !== undefined && entry.look.mtimeMs >= oldestKnownMs;
+/** It came after a file that the state knows. Where the clock of the file system was too coarse, its place decides. */
+function isNewer(entry: Entry, oldestKnownMs: number | undefined, isBehindKnown: boolean): boolean {
+  if (oldestKnownMs === undefined) return false;
+  return entry.look.mtimeMs > oldestKnownMs || (entry.look.mtimeMs === oldestKnownMs && isBehindKnown);
 }
 
 /** Drops closed files that are no longer here; those that are nowhere are marked as gone. */

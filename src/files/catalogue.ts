@@ -50,23 +50,23 @@ export interface FileCatalogue {
 /** Wires the parts together; nothing runs before `start`. */
 export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogue {
   const { inputs, state, clock, log } = options;
+  const isNeeded = (source: SourceFile): boolean => options.isNeeded(source);
   const reports = new Reports(log);
   const slice = new Slice(clock);
   const patterns = new Patterns(inputs);
-  const roster = new Roster({ ...options, reports });
+  const roster = new Roster({ ...options, isNeeded, reports });
   const hints = new Hints(log, (directory) => sweep.hint(directory));
   const found = hints.add.bind(hints);
   const lost = hints.remove.bind(hints);
   const known = new KnownFamilies(patterns, state);
   const directories = new Directories({ inputs, patterns, roster, state, known, clock, reports, slice, found, lost });
   const rearm = hints.rearm.bind(hints);
-  const isNeeded = (source: Source): boolean => options.isNeeded(source);
   const sweep = new Sweep({ directories, roster, clock, slice, reports, isNeeded, rearm, tidy });
 
   function reportPatternsWithoutMatch(): void {
     for (const pattern of patterns.all) {
       if (patterns.hits.has(pattern)) continue;
-      const what = pattern.literal ? "there is no file" : "no file matches";
+      const what = directories.all.has(pattern.root) && pattern.literal ? "no *.log file in" : "no file matches";
       reports.once("warn", "no_match", pattern.text, `${what} ${pattern.text}; it is looked for again and again`);
     }
   }

@@ -18,13 +18,15 @@ export function checkSource(
     if (!isNeeded(source)) roster.close(source);
     return;
   }
+  source.dueAtMs = nextLookMs(nowMs, source.quietSinceMs);
+  if (!roster.isTold(source)) return;
   const stats = fstatSync(source.fd);
+  const wasTouched = stats.mtimeMs !== source.mtimeMs;
   if (stats.size < source.size) roster.replace(source);
-  else if (stats.size > source.size) roster.grow(source, stats.size, stats.mtimeMs);
-  else if (stats.mtimeMs !== source.mtimeMs) roster.suspect(source, stats.mtimeMs);
+  else if (stats.size > source.size || wasTouched) roster.noteWrite(source, stats.size, stats.mtimeMs);
   if (stats.nlink === 0) roster.setStatus(source, "unlinked");
   source.dueAtMs = nextLookMs(nowMs, source.quietSinceMs);
-  if (source.status === "rotated" || source.status === "unlinked") {
-    if (nowMs - source.quietSinceMs >= TAIL_QUIET_ROTATED_MS && !isNeeded(source)) roster.close(source);
-  }
+  const isFinished = source.status === "rotated" || source.status === "unlinked";
+  if (!isFinished || wasTouched) return;
+  if (nowMs - source.quietSinceMs >= TAIL_QUIET_ROTATED_MS && !isNeeded(source)) roster.close(source);
 }

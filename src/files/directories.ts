@@ -71,7 +71,7 @@ export class Directories {
   /** False while something in the directory is known to exist and could not be looked at. */
   isComplete(path: string): boolean {
     const directory = this.all.get(path);
-    return directory === undefined || directory.mtimeNs !== undefined;
+    return directory === undefined || directory.isComplete;
   }
 
   #ensure(path: string, isRoot: boolean, depth: number): void {
@@ -101,7 +101,7 @@ export class Directories {
   }
 
   #mayHaveChanged(directory: Directory, mtimeNs: bigint, nowMs: number): boolean {
-    if (directory.mtimeNs !== mtimeNs) return true;
+    if (directory.mtimeNs !== mtimeNs || !directory.isComplete) return true;
     const ageMs = this.#o.clock.nowMs() - Number(mtimeNs / 1_000_000n);
     return Math.abs(ageMs) < MTIME_STEP_MS || nowMs - directory.listedAtMs >= SWEEP_COLD_MS;
   }
@@ -128,11 +128,11 @@ export class Directories {
       }
       for (const code of ["directory_missing", "directory_unreadable"]) this.#o.reports.healed(code, directory.path);
       for (const path of listing.directories) this.#ensure(path, false, directory.depth + 1);
-      const complete = await this.#arrangeAll(directory, listing.families);
+      directory.isComplete = await this.#arrangeAll(directory, listing);
       const now = this.#o.clock.monotonicMs();
       if (directory.mtimeNs !== mtimeNs) directory.changedAtMs = now;
       directory.listedAtMs = now;
-      directory.mtimeNs = complete ? mtimeNs : undefined;
+      directory.mtimeNs = mtimeNs;
       const after = this.#statMtime(directory);
       if (after === undefined || after === mtimeNs || tries === LISTINGS_MAX) return;
       mtimeNs = after;
@@ -154,14 +154,17 @@ export class Directories {
     };
   }
 
-  async #arrangeAll(directory: Directory, found: ReadonlyMap<string, Entry[]>): Promise<boolean> {
+  /** False when something could not be looked at. What a listing that is not whole leaves out is not taken for gone. */
+  async #arrangeAll(directory: Directory, { families: found, isWhole }: Listing): Promise<boolean> {
     const { slice } = this.#o;
-    let complete = true;
+    let complete = isWhole;
     for (const base of found.keys()) {
       if (!directory.families.has(base)) directory.families.set(base, this.#newFamily(base));
     }
     for (const [base, family] of directory.families) {
-      complete = this.#arrange(family, found.get(base) ?? []) && complete;
+      if (isWhole || !family.hasMissing(found.get(base))) {
+        complete = this.#arrange(family, found.get(base) ?? []) && complete;
+      }
       if (!found.has(base) && family.isEmpty) directory.families.delete(base);
       if (slice.isOver()) await slice.rest();
     }
@@ -188,7 +191,8 @@ export class Directories {
 
   async #vanish(directory: Directory): Promise<void> {
     directory.mtimeNs = undefined;
-    await this.#arrangeAll(directory, new Map());
+    directory.isComplete = false;
+    await this.#arrangeAll(directory, { families: new Map(), directories: [], isWhole: true });
     if (directory.isRoot) {
       const message = `there is no directory ${directory.path}; it is looked for again and again`;
       this.#o.reports.once("warn", "directory_missing", directory.path, message);

@@ -6,8 +6,10 @@ export interface Directory {
   readonly isRoot: boolean;
   readonly depth: number;
   readonly families: Map<string, Family>;
-  /** As of the last listing; undefined: never listed, or something in it could not be opened. */
+  /** As of the last listing; undefined: never listed. */
   mtimeNs: bigint | undefined;
+  /** All that is in it could be looked at and opened. */
+  isComplete: boolean;
   listedAtMs: number;
   changedAtMs: number;
   dueAtMs: number;
@@ -20,6 +22,7 @@ export function newDirectory(path: string, isRoot: boolean, depth: number, nowMs
     depth,
     families: new Map(),
     mtimeNs: undefined,
+    isComplete: false,
     listedAtMs: -Infinity,
     changedAtMs: nowMs,
     dueAtMs: 0,

@@ -61,6 +61,12 @@ export class Family {
     return before.size === look.size && before.mtimeNs === look.mtimeNs && before.birthtimeMs === look.birthtimeMs;
   }
 
+  /** Whether a file of it that is open or was put aside has no entry. */
+  hasMissing(entries: readonly Entry[] = []): boolean {
+    const isThere = (id: string): boolean => entries.some(({ look }) => look.id === id);
+    return !this.members.every(({ id }) => isThere(id)) || !this.dormant.every(({ look }) => isThere(look.id));
+  }
+
   get isEmpty(): boolean {
     return this.members.length === 0 && this.dormant.length === 0;
   }

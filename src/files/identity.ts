@@ -1,6 +1,12 @@
 import type { FileRecord, StateStore } from "../core/state.ts";
-import { fileKey, hashHead } from "./head.ts";
+import { fileKey, hashHead, headOf } from "./head.ts";
 import type { Look } from "./open.ts";
+
+export interface Identified {
+  readonly record: FileRecord;
+  /** The state had it. */
+  readonly isKnown: boolean;
+}
 
 /**
  * Says which journaled record a file's content is, or makes a new one. A name or an inode alone prove nothing: paths are
@@ -20,8 +26,15 @@ export class Identity {
     for (const record of state.files.values()) this.#index(record);
   }
 
-  /** The record of a file that begins with `first`, if its content is known; from then on it is held. */
-  recognise(look: Look, first: Buffer): FileRecord | undefined {
+  /** Finds the record of a file that begins with `first`, or, unless `onlyKnown`, makes one; it is held then. */
+  identify(look: Look, first: Buffer, onlyKnown: boolean): Identified | undefined {
+    const known = this.#recognise(look, first);
+    if (known !== undefined) return { record: known, isKnown: true };
+    return onlyKnown ? undefined : { record: this.introduce(look, headOf(first, false)), isKnown: false };
+  }
+
+  /** The record of a file that begins with `first` if its content is known. */
+  #recognise(look: Look, first: Buffer): FileRecord | undefined {
     const record = this.#candidates(look).find((candidate) => isSameContent(candidate, look, first));
     if (record === undefined) return undefined;
     if (record.goneAtMs !== 0) this.#state.markGone(record, 0);
@@ -37,7 +50,7 @@ export class Identity {
       inode: look.inode,
       birthtimeMs: look.birthtimeMs,
       path: look.path,
-      seenMtimeMs: Math.floor(look.mtimeMs),
+      seenMtimeMs: look.mtimeMs,
       generation,
     });
     this.#index(record);

@@ -13,6 +13,8 @@ export interface Listing {
   readonly families: Map<string, Entry[]>;
   /** Directories in it that may hold more. */
   readonly directories: string[];
+  /** False when a sweep had looked at enough before the end. */
+  isWhole: boolean;
 }
 
 interface Candidate {
@@ -35,12 +37,14 @@ const BATCH_ENTRIES = 256;
 /** Reads a directory, in slices. Throws what `opendir` throws. */
 export async function listDirectory(path: string, options: ListOptions): Promise<Listing> {
   const { slice } = options;
-  const listing: Listing = { families: new Map(), directories: [] };
+  const listing: Listing = { families: new Map(), directories: [], isWhole: true };
   const candidates: Candidate[] = [];
   // Names are read as Latin-1, one character per byte, since UTF-8 would lose the bytes that are none.
   const handle = opendirSync(osPath(path), { encoding: "latin1", bufferSize: BATCH_ENTRIES });
   try {
-    for (let entry = handle.readSync(); entry !== null && options.count(); entry = handle.readSync()) {
+    for (let entry = handle.readSync(); entry !== null; entry = handle.readSync()) {
+      listing.isWhole = options.count();
+      if (!listing.isWhole) break;
       classify(path, entry, options.patterns, listing, candidates, options.reports);
       if (slice.isOver()) await slice.rest();
     }
@@ -99,7 +103,7 @@ function lookAtCandidate(directory: string, candidate: Candidate, listing: Listi
   const look = lookAt(path);
   if (look === undefined) return;
   if (look.kind !== "file") {
-    const what = look.kind === "link" ? "a symbolic link" : "no regular file";
+    const what = look.kind === "link" ? "a symbolic link (name its target instead)" : "no regular file";
     options.reports.once("warn", "not_a_regular_file", path, `${path} is ${what} and is not followed`);
     return;
   }

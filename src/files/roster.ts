@@ -1,25 +1,17 @@
 import { closeSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
+import { describe } from "../core/errors.ts";
 import type { SourceFile, SourceStatus } from "../core/source.ts";
 import type { InputConfig } from "../core/config.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
 import type { FileEvents } from "./events.ts";
 import type { Entry, Family } from "./family.ts";
 import { headOf, readFirst } from "./head.ts";
-import { Identity } from "./identity.ts";
+import { Identity, type Identified } from "./identity.ts";
 import { type Look, lookAt, lookAtOpen, openReported } from "./open.ts";
 import type { Reports } from "./reports.ts";
-import { Source, type SourceFacts } from "./source.ts";
-
-/** How an entry is to be opened. */
-export interface OpenHow {
-  readonly status: SourceStatus;
-  readonly predecessor: Source | undefined;
-  /** Only if the state knows it. */
-  readonly onlyKnown: boolean;
-  /** It came after a file of its family that the state knows. */
-  readonly isNewerThanState: boolean;
-}
+import { idleForLongest, reportFull } from "./room.ts";
+import { type OpenHow, Source, type SourceFacts } from "./source.ts";
 
 export interface RosterOptions {
   readonly inputs: readonly InputConfig[];
@@ -28,7 +20,7 @@ export interface RosterOptions {
   readonly clock: Clock;
   readonly reports: Reports;
   readonly events: FileEvents;
-  isNeeded(file: SourceFile): boolean;
+  readonly isNeeded: (source: SourceFile) => boolean;
 }
 
 /** Owns every followed file and its descriptor. */
@@ -60,41 +52,35 @@ export class Roster {
     const opened = openReported(entry.look, this.#o.reports);
     if (opened === undefined) return undefined;
     const { fd, look } = opened;
-    let record: FileRecord | undefined;
-    let isKnown = true;
+    let identified: Identified | undefined;
     try {
-      const first = readFirst(fd);
-      record = this.identity.recognise(look, first);
-      if (record === undefined && !how.onlyKnown) {
-        isKnown = false;
-        record = this.identity.introduce(look, headOf(first, false));
-      }
+      identified = this.identity.identify(look, readFirst(fd), how.onlyKnown);
     } finally {
-      if (record === undefined) closeSync(fd);
+      if (identified === undefined) closeSync(fd);
     }
-    if (record === undefined) {
+    if (identified === undefined) {
       family.putAside({ record: undefined, look });
       return undefined;
     }
+    const { record, isKnown } = identified;
     family.wake(look.id);
-    const { status, predecessor } = how;
-    const hasState = isKnown ? record.cursors.size === 0 : how.isNewerThanState;
+    const presentAtStart = this.isFirstSweep;
+    // Known without a cursor: the last run ended before a sink could begin.
+    const wasNeverBegun = isKnown ? record.cursors.size === 0 : how.isNewerThanState;
+    const fromEnd = presentAtStart && !wasNeverBegun && this.#o.inputs[family.input].startAt === "end";
     const source = this.#add(look, {
+      ...how,
       record,
       family,
-      presentAtStart: this.isFirstSweep,
-      startOffset: this.isFirstSweep && this.#startsAtEnd(family) && !hasState ? look.size : 0,
-      status,
       fd,
-      predecessor,
+      presentAtStart,
+      startOffset: fromEnd ? look.size : 0,
     });
-    this.move(source, look.path);
-    this.#o.events.opened(source);
+    this.#tell(source, () => {
+      this.move(source, look.path);
+      this.#o.events.opened(source);
+    });
     return source;
-  }
-
-  #startsAtEnd(family: Family): boolean {
-    return this.#o.inputs[family.input].startAt === "end";
   }
 
   #add(look: Look, facts: Omit<SourceFacts, "ordinal" | "look" | "nowMs">): Source {
@@ -106,19 +92,35 @@ export class Roster {
     return source;
   }
 
+  /**
+   * Tells the other stages of a new source. They journal where they begin; when that fails, what they have begun is taken
+   * back and told again at the next look.
+   */
+  #tell(source: Source, telling: () => void): void {
+    source.untold = telling;
+    try {
+      telling();
+      source.untold = undefined;
+    } catch (error) {
+      this.#o.events.closed(source);
+      const message = `${source.path} cannot be begun: ${describe(error)}; it is tried again`;
+      this.#o.reports.once("error", "file_not_begun", source.path, message);
+    }
+  }
+
+  /** True when the other stages know of the source. */
+  isTold(source: Source): boolean {
+    if (source.untold !== undefined) this.#tell(source, source.untold);
+    return source.untold === undefined;
+  }
+
   /** Below the limit, or below it again after idle files were put aside. */
   #makeRoom(): boolean {
-    const { maxOpenFiles, reports } = this.#o;
+    const { maxOpenFiles, reports, isNeeded } = this.#o;
     if (this.#byId.size < maxOpenFiles) return true;
-    const idle = [...this.#byId.values()].filter((source) => source.status !== "unlinked" && !this.#o.isNeeded(source));
-    idle.sort((a, b) => a.quietSinceMs - b.quietSinceMs);
-    // Some at once, so that a directory of many thousand files does not sort them for each one.
-    for (const source of idle.slice(0, Math.max(1, maxOpenFiles >> 4))) this.close(source);
+    for (const source of idleForLongest(this.#byId.values(), maxOpenFiles, isNeeded)) this.close(source);
     const hasRoom = this.#byId.size < maxOpenFiles;
-    const message = hasRoom
-      ? `more than ${maxOpenFiles} files: those idle for longest are closed, and opened again when they grow; one that is deleted while it is closed cannot be read any more (max_open_files)`
-      : `${maxOpenFiles} files are open and none of them is committed to its end: further ones wait (raise max_open_files)`;
-    reports.once("warn", hasRoom ? "max_open_files" : "max_open_files_waiting", "", message);
+    reportFull(hasRoom, maxOpenFiles, reports);
     return hasRoom;
   }
 
@@ -152,15 +154,10 @@ export class Roster {
     return true;
   }
 
-  grow(source: Source, size: number, mtimeMs: number): void {
+  /** Was written to. One that is no longer for it was perhaps overwritten: whoever reads on compares the tail. */
+  noteWrite(source: Source, size: number, mtimeMs: number): void {
+    if (size > source.size) this.#touch(source);
     source.size = size;
-    source.mtimeMs = mtimeMs;
-    this.#touch(source);
-    this.#o.events.grown(source);
-  }
-
-  /** Written to, and as long as before: perhaps it was overwritten. Whoever reads it compares the tail. */
-  suspect(source: Source, mtimeMs: number): void {
     source.mtimeMs = mtimeMs;
     this.#o.events.grown(source);
   }
@@ -171,13 +168,13 @@ export class Roster {
     source.family.activeAtMs = source.quietSinceMs;
   }
 
-  /** Closes a file that nobody needs. It stays open when it has just grown. */
+  /** Closes a file that nobody needs. It stays open when it was written to just now. */
   close(source: Source): void {
     const { state, clock, events } = this.#o;
     const { record, family } = source;
     if (source.fd >= 0) {
       const look = lookAtOpen(source.fd, source.path);
-      if (look.size !== source.size) return;
+      if (look.size !== source.size || look.mtimeMs !== source.mtimeMs) return;
       if (look.links === 0) {
         this.identity.retire(record);
         state.markGone(record, clock.nowMs());
@@ -207,7 +204,7 @@ export class Roster {
     const look = lookAtOpen(old.fd, old.path);
     const record = this.identity.introduce(look, headOf(readFirst(old.fd), false));
     const next = this.#succeed(old, record, look, 0);
-    this.#o.events.replaced(old, next);
+    this.#tell(next, () => this.#o.events.replaced(old, next));
     return next;
   }
 
@@ -234,7 +231,7 @@ export class Roster {
     const look = lookAtOpen(source.fd, source.path);
     const next = this.#succeed(source, this.identity.introduce(look, head), look, source.startOffset);
     source.size = 0;
-    this.#o.events.replaced(source, next);
+    this.#tell(next, () => this.#o.events.replaced(source, next));
     return false;
   }
 

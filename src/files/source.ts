@@ -35,6 +35,8 @@ export class Source implements SourceFile {
   family: Family;
   /** It was seen under another base name before, so it was renamed away on purpose. */
   renamed = false;
+  /** Tells the other stages of it; undefined once they know. */
+  untold: (() => void) | undefined = undefined;
   /** No descriptor and nothing in flight. */
   closed = false;
   /** `clock.monotonicMs()` when it is looked at next. */
@@ -64,4 +66,14 @@ export class Source implements SourceFile {
     if (this.#predecessor?.closed === true) this.#predecessor = undefined;
     return this.#predecessor;
   }
+}
+
+/** How an entry is to be opened. */
+export interface OpenHow {
+  readonly status: SourceStatus;
+  readonly predecessor: Source | undefined;
+  /** Only if the state knows it. */
+  readonly onlyKnown: boolean;
+  /** It came after a file of its family that the state knows. */
+  readonly isNewerThanState: boolean;
 }

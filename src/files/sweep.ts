@@ -141,6 +141,7 @@ export class Sweep {
     }
     let nextMs = Infinity;
     for (const directory of directories.all.values()) {
+      if (this.#stopped) break;
       if (isFull || directory.dueAtMs <= clock.monotonicMs() || hinted.has(directory)) {
         await directories.check(directory, isFull, hinted.has(directory));
         if (!this.#hinted.has(directory)) this.#o.rearm(directory);
@@ -157,6 +158,7 @@ export class Sweep {
     let nextMs = Infinity;
     let nowMs = clock.monotonicMs();
     for (const source of roster.sources) {
+      if (this.#stopped) break;
       if (isFull || source.dueAtMs <= nowMs || hintedFamilies.has(source.family)) {
         this.#checkSource(source, nowMs);
         if (slice.isOver()) {

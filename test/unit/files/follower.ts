@@ -255,7 +255,8 @@ export class Follower {
   }
 
   #abandon(old: SourceFile): void {
-    const reading = this.#readings.get(old.ordinal)!;
+    const reading = this.#readings.get(old.ordinal);
+    if (reading === undefined) return;
     this.lostBytes += Math.max(0, old.size - reading.read);
     reading.read = Math.max(reading.read, old.size);
     this.#commit(reading);
