@@ -195,3 +195,6 @@ export const REPLAY_REQUEST_LETTERS = 500;
 export const CLOCK_DIFFERENCE_MAX_MS = 60_000;
 /** How long `probe` waits for one answer: somebody sits in front of it. */
 export const PROBE_MS = 10_000;
+/** Received bytes after which young buffers are collected, and how many such times make a full collection due (about 10 ms). */
+export const SCAVENGE_EVERY_BYTES = 1 * MiB;
+export const SCAVENGES_PER_COLLECTION = 256;

@@ -5,7 +5,7 @@ import { ERROR_BODY_MAX_BYTES } from "../../core/limits.ts";
 import { type Compressor, DeliveryAborted } from "../../core/sink.ts";
 import type { Conflict, Destination, LookUp } from "../destination.ts";
 import { type Exchange, type Problem, type Reply, Verdict } from "../exchange.ts";
-import { AnswerScanner } from "./answer.ts";
+import { type AnswerReader, AnswerScanner } from "./answer.ts";
 import type { AnswerItem } from "./answer-shape.ts";
 import type { Carrier, Transfer } from "./carrier.ts";
 import { lookUpConflicts } from "./conflicts.ts";
@@ -59,7 +59,7 @@ export class BulkDestination implements Destination {
     const { buffer, from, to } = exchange;
     const packed = await this.#compressors[lane]?.compress(buffer, from, to);
     const scanner = (this.#scanners[lane] ??= new AnswerScanner());
-    scanner.begin((item, position) => take(exchange, item, position));
+    scanner.begin(readerOf(exchange));
     const errorBody = new ErrorBody(ERROR_BODY_MAX_BYTES);
     const transfer = await this.#carrier.send(
       {
@@ -133,6 +133,19 @@ export class BulkDestination implements Destination {
   documentOf(wire: Buffer): Buffer {
     return wire.subarray(wire.indexOf(NEWLINE) + 1, wire.length - 1);
   }
+}
+
+/** Writes what an answer says into an exchange. */
+function readerOf(exchange: Exchange): AnswerReader {
+  return {
+    item: (item, position) => take(exchange, item, position),
+    successes(position, count) {
+      const end = Math.min(position + count, exchange.count);
+      if (position >= end) return;
+      exchange.verdicts.fill(Verdict.delivered, position, end);
+      exchange.statuses.fill(201, position, end);
+    },
+  };
 }
 
 /** Notes what one item says. More items than records are counted by the scanner, and make the answer a stranger's. */

@@ -7,6 +7,7 @@ import { ANSWER_MAX_MS, ANSWER_SILENCE_MAX_MS, CONNECT_TIMEOUT_MS } from "../../
 import { Agents } from "./agents.ts";
 import { Credentials } from "./credentials.ts";
 import { type Node, NodeRing } from "./nodes.ts";
+import { Scavenger } from "./scavenge.ts";
 
 /** Patience of the carrier; tests pass less. */
 export interface CarrierTimes {
@@ -52,6 +53,7 @@ export class Carrier {
   readonly nodes: NodeRing;
   readonly #times: CarrierTimes;
   readonly #agents: Agents;
+  readonly #scavenger = new Scavenger();
 
   constructor(config: ElasticsearchConfig, clock: Clock, times: CarrierTimes = carrierTimes) {
     this.credentials = new Credentials(config.auth, config.urls);
@@ -112,6 +114,7 @@ export class Carrier {
       const times = this.#times;
       let connected = false;
       let answered = false;
+      let bytes = 0;
       const connecting = setTimeout(() => outgoing.destroy(timedOut("connect", times.connectMs)), times.connectMs);
       const whole = setTimeout(() => outgoing.destroy(timedOut("answer", times.answerMs)), times.answerMs);
       const abort = (): void => void outgoing.destroy(new Error("stopped"));
@@ -119,6 +122,7 @@ export class Carrier {
         clearTimeout(connecting);
         clearTimeout(whole);
         signal.removeEventListener("abort", abort);
+        this.#scavenger.received(bytes);
         resolve(transfer);
       };
       const fail = (error: unknown): void => finish(this.#failed(node, error, connected));
@@ -137,7 +141,11 @@ export class Carrier {
         answered = true;
         const status = response.statusCode ?? 0;
         const { headers } = response;
-        response.on("data", onHead(status, headers));
+        const read = onHead(status, headers);
+        response.on("data", (chunk: Buffer) => {
+          bytes += chunk.length;
+          read(chunk);
+        });
         response.once("error", fail);
         response.once("end", () => finish({ kind: "answer", origin: node.origin, status, headers }));
         response.once("close", () => response.complete || fail(new Error("the answer ended early")));

@@ -1,7 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AnswerScanner } from "../../../src/sinks/elasticsearch/answer.ts";
-import type { AnswerItem } from "../../../src/sinks/elasticsearch/answer-shape.ts";
 import { recorded } from "./server.ts";
 
 interface Read {
@@ -17,9 +16,17 @@ function scan(text: string | Buffer, cuts: readonly number[] = []): { complete: 
   const bytes = Buffer.from(text);
   const items: Read[] = [];
   const scanner = new AnswerScanner();
-  scanner.begin((item: AnswerItem) => {
-    const { status, type, index, inFailureStore } = item;
-    items.push({ status, type, index, inFailureStore, reason: item.reason() });
+  scanner.begin({
+    item(item, position) {
+      expect(position).toBe(items.length);
+      const { status, type, index, inFailureStore } = item;
+      items.push({ status, type, index, inFailureStore, reason: item.reason() });
+    },
+    successes(position, count) {
+      expect(position).toBe(items.length);
+      for (let i = 0; i < count; i++)
+        items.push({ status: 201, type: "", index: "", inFailureStore: false, reason: "" });
+    },
   });
   let from = 0;
   for (const cut of [...cuts, bytes.length].toSorted((a, b) => a - b)) {
@@ -142,5 +149,22 @@ describe("the answer to a bulk request", () => {
     const { items, complete } = scan(`{"errors":false,"items":[${[good, good, used, good, used, good].join(",")}]}`);
     expect(complete).toBe(true);
     expect(items.map(({ inFailureStore }) => inFailureStore)).toEqual([false, false, true, false, true, false]);
+  });
+
+  test("of mostly successes is counted right, wherever the others stand and the pieces end", () => {
+    const good = '{"create":{"status":201}}';
+    const other = '{"create":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"full"}}}';
+    fc.assert(
+      fc.property(fc.array(fc.nat(70), { maxLength: 8 }), fc.array(fc.nat(20_000)), (runs, cuts) => {
+        const statuses = runs.flatMap((run) => [...Array.from({ length: run }, () => 201), 429]);
+        const body = `{"errors":true,"items":[${statuses.map((status) => (status === 201 ? good : other)).join(",")}]}`;
+        const read = scan(
+          body,
+          cuts.map((cut) => cut % (body.length + 1)),
+        );
+        expect(read.complete).toBe(true);
+        expect(read.items.map(({ status }) => status)).toEqual(statuses);
+      }),
+    );
   });
 });

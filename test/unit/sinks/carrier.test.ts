@@ -1,8 +1,10 @@
+import { execFile } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync } from "node:fs";
 import https from "node:https";
 import net, { type AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import type { ElasticsearchConfig } from "../../../src/core/config.ts";
@@ -10,7 +12,7 @@ import { Carrier, type CarrierTimes, type Transfer, carrierTimes } from "../../.
 import { NodeRing } from "../../../src/sinks/elasticsearch/nodes.ts";
 import { configOf, record, records, sinkOf } from "./helpers.ts";
 import { deliver } from "./rig.ts";
-import { StandIn } from "./server.ts";
+import { CREATED, StandIn } from "./server.ts";
 
 const tls = path.join(import.meta.dirname, "tls");
 const never = new AbortController().signal;
@@ -224,3 +226,14 @@ describe("patience", () => {
     expect(transfer).toMatchObject({ kind: "answer", status: 413 });
   });
 });
+
+test("answers of 225 KB are let go of, request after request", async () => {
+  const { server, url } = await standIn();
+  const items = Array.from({ length: 9_000 }, () => CREATED).join(",");
+  server.controls.push(() => ({ status: 200, body: `{"errors":false,"items":[${items}]}` }));
+  const script = path.join(import.meta.dirname, "carrier-memory.ts");
+  const { stdout } = await promisify(execFile)(process.execPath, ["--max-semi-space-size=4", script, url, "600"]);
+  const { grownMiB } = JSON.parse(stdout) as { grownMiB: number };
+  // Without the scavenger: 45.
+  expect(grownMiB).toBeLessThan(22);
+}, 60_000);

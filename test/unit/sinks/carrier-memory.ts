@@ -1,0 +1,32 @@
+/** Sends requests that are answered at length, and prints the process's own memory: after the first few, and the highest. */
+import { readFileSync } from "node:fs";
+import { systemClock } from "../../../src/core/clock.ts";
+import { AnswerScanner } from "../../../src/sinks/elasticsearch/answer.ts";
+import { Carrier } from "../../../src/sinks/elasticsearch/carrier.ts";
+import { configOf } from "./helpers.ts";
+
+const [url, requests] = process.argv.slice(2);
+const carrier = new Carrier(configOf([url]), systemClock);
+const { signal } = new AbortController();
+const body = Buffer.alloc(300_000, "x");
+let items = 0;
+const reader = { item: (): void => undefined, successes: (_position: number, count: number) => void (items += count) };
+
+function ownMiB(): number {
+  return Number(/RssAnon:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1_024;
+}
+
+let firstMiB = 0;
+let highestMiB = 0;
+async function lane(): Promise<void> {
+  const scanner = new AnswerScanner();
+  for (let i = 0; i < Number(requests) / 2; i++) {
+    scanner.begin(reader);
+    await carrier.send({ method: "POST", path: "/x/y", body }, () => (chunk) => scanner.write(chunk), signal);
+    if (i === 5) firstMiB ||= ownMiB();
+    if (i % 5 === 0) highestMiB = Math.max(highestMiB, ownMiB());
+  }
+}
+await Promise.all([lane(), lane()]);
+carrier.close();
+process.stdout.write(JSON.stringify({ items, firstMiB, highestMiB, grownMiB: highestMiB - firstMiB }));
