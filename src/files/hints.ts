@@ -22,12 +22,14 @@ const EXHAUSTED: ReadonlySet<string> = new Set([
 export class Hints {
   readonly #log: Log;
   readonly #onHint: (directory: Directory) => void;
+  readonly #watch: typeof watch;
   readonly #watchers = new Map<Directory, FSWatcher | undefined>();
   #enabled = false;
 
-  constructor(log: Log, onHint: (directory: Directory) => void) {
+  constructor(log: Log, onHint: (directory: Directory) => void, watchDirectory: typeof watch = watch) {
     this.#log = log;
     this.#onHint = onHint;
+    this.#watch = watchDirectory;
   }
 
   /** Watches begin now, also those of directories that were added before. */
@@ -51,7 +53,7 @@ export class Hints {
   rearm(directory: Directory): void {
     if (!this.#enabled || !this.#watchers.has(directory) || this.#watchers.get(directory) !== undefined) return;
     try {
-      const watcher = watch(osPath(directory.path), { persistent: false });
+      const watcher = this.#watch(osPath(directory.path), { persistent: false });
       watcher.on("change", () => this.#fire(directory, watcher));
       watcher.on("error", () => this.#fire(directory, watcher));
       this.#watchers.set(directory, watcher);

@@ -317,9 +317,9 @@ export class Follower {
 }
 
 const ignore = (): void => undefined;
-const SILENT: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+export const SILENT: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-const INPUT: InputConfig = {
+export const INPUT: InputConfig = {
   paths: [],
   exclude: ["**/*.gz"],
   startAt: "beginning",

@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { systemClock } from "../../../src/core/clock.ts";
+import { Family } from "../../../src/files/family.ts";
+import { type Listing, listDirectory } from "../../../src/files/listing.ts";
+import { lookAt } from "../../../src/files/open.ts";
+import { Patterns } from "../../../src/files/patterns.ts";
+import { Reports } from "../../../src/files/reports.ts";
+import { Slice } from "../../../src/files/slice.ts";
+import { INPUT, SILENT } from "./follower.ts";
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "pannier-listing-"));
+  for (const name of ["a.log", "a.log.2", "a.log.1", "b.log", "c.txt"]) writeFileSync(join(directory, name), name);
+});
+
+afterEach(() => {
+  rmSync(directory, { recursive: true });
+});
+
+function list(entriesMax: number): Promise<Listing> {
+  let left = entriesMax;
+  return listDirectory(directory, {
+    patterns: new Patterns([{ ...INPUT, paths: [directory] }]),
+    reports: new Reports(SILENT),
+    slice: new Slice(systemClock),
+    count: () => left-- > 0,
+  });
+}
+
+test("files come by family, the oldest first", async () => {
+  const { families, isWhole } = await list(100);
+  expect(isWhole).toBe(true);
+  expect([...families.keys()].toSorted()).toEqual([join(directory, "a.log"), join(directory, "b.log")]);
+  const family = families.get(join(directory, "a.log"))!;
+  expect(family.map(({ suffix, matched }) => [suffix, matched])).toEqual([
+    [".2", false],
+    [".1", false],
+    ["", true],
+  ]);
+});
+
+test("a listing that is cut short says so, and what it leaves out is not taken for gone", async () => {
+  const { families, isWhole } = await list(2);
+  expect(isWhole).toBe(false);
+  const family = new Family("x", 0, 0);
+  family.putAside({ record: undefined, look: lookAt(join(directory, "c.txt"))! });
+  expect(family.hasMissing([...families.values()].flat())).toBe(true);
+  expect((await list(5)).isWhole).toBe(true);
+});
