@@ -126,6 +126,8 @@ export class TurnReader {
       }
       at = next;
     }
+    // A boundary inside a line is of other content than this; the bytes decide.
+    if (turn === "progress" && overlongEnd === 0 && at < stop && stop < end) cursor.record.boundaries = [];
     this.#writer.advance(cursor, bytes, start - before, at, base + at);
     cursor.lineEnd = 0;
     if (overlongEnd > 0) {
