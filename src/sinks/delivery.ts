@@ -1,5 +1,6 @@
 import { type Batch, Outcome, RecordFlag } from "../core/batch.ts";
 import { BATCH_MAX_RECORDS, BUSY_BEFORE_HALVING } from "../core/limits.ts";
+import { PannierError } from "../core/errors.ts";
 import { PoisonWatch } from "./breakers.ts";
 import { type Desk, bury } from "./desk.ts";
 import { Exchange, type Problem, type Reply } from "./exchange.ts";
@@ -164,20 +165,28 @@ export class Delivery implements Settling {
     // Inside a repair, what is refused again is collected for the loop below, which is already running.
     if (this.repairs.length === 0 || this.batch === repairDesk.lane.load.batch) return;
     await repairDesk.turnstile.pass(async () => {
+      const backoff = new Backoff(this.desk.times);
       try {
-        while (this.repairs.length > 0) {
-          const count = repairDesk.fill(this.batch, this.repairs);
-          if (count === 0) await this.#giveUp(this.repairs.shift()!);
-          else {
-            this.repairs.splice(0, count);
-            await this.#drain(repairDesk.lane);
-          }
-        }
+        while (this.repairs.length > 0) await this.#repairSome(backoff);
         await this.desk.deadLetters.sync(this.desk.signal, this.#onTrouble);
       } finally {
         repairDesk.lane.load.batch = undefined;
       }
     });
+  }
+
+  async #repairSome(backoff: Backoff): Promise<void> {
+    const { repairDesk } = this.desk;
+    try {
+      const count = repairDesk.fill(this.batch, this.repairs);
+      if (count === 0) return await this.#giveUp(this.repairs.shift()!);
+      this.repairs.splice(0, count);
+    } catch (error) {
+      // A salt that cannot be journaled now can be journaled later; without it nothing may be sent.
+      if (!(error instanceof PannierError)) throw error;
+      return this.#rest({ code: error.code, message: error.message }, backoff);
+    }
+    return this.#drain(repairDesk.lane);
   }
 
   /** Not even the repair buffer can hold it. */

@@ -44,6 +44,7 @@ export async function bury(desk: Desk, refused: Refused, onTrouble: (problem: Pr
   const document = JSON.parse(desk.destination.documentOf(wire).toString()) as Readonly<Record<string, unknown>>;
   // When the file no longer holds the line, its text is in the document that was refused.
   const line = original.bytes ?? Buffer.from(textOf(document["message"]));
+  const droppedBefore = desk.deadLetters.dropped.letters;
   await desk.deadLetters.write(
     {
       time: textOf(document["@timestamp"]),
@@ -58,6 +59,12 @@ export async function bury(desk: Desk, refused: Refused, onTrouble: (problem: Pr
     desk.signal,
     onTrouble,
   );
+  if (desk.deadLetters.dropped.letters > droppedBefore)
+    desk.log.error(
+      "dead_letters_dropped",
+      `${desk.name}: the oldest dead letters were dropped to make room (\`dead_letters.when_full: drop_oldest\`); they are lost`,
+      { sink: desk.name, ...desk.deadLetters.dropped },
+    );
 }
 
 function textOf(value: unknown): string {

@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import { REASON_MAX_CHARS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
 import type { SinkState } from "../core/sink.ts";
 import type { Problem } from "./exchange.ts";
@@ -38,7 +39,7 @@ export class Health {
     if (this.#troubled.size === 0) this.#troubleSinceMs = this.#clock.monotonicMs();
     if (this.#troubled.size === 0 || this.lastError?.code !== problem.code) this.report(problem);
     this.#troubled.add(slot);
-    this.lastError = problem;
+    this.lastError = { code: problem.code, message: problem.message.slice(0, REASON_MAX_CHARS) };
     this.#update();
   }
 

@@ -9,6 +9,7 @@ import { type AnswerReader, AnswerScanner } from "./answer.ts";
 import type { AnswerItem } from "./answer-shape.ts";
 import type { Carrier, Transfer } from "./carrier.ts";
 import { lookUpConflicts } from "./conflicts.ts";
+import type { Credentials } from "./credentials.ts";
 import { ErrorBody } from "./error-body.ts";
 import { describeError, describeFailure, describeStranger } from "./problem.ts";
 import type { Template } from "./template.ts";
@@ -37,6 +38,8 @@ export class BulkDestination implements Destination {
   /** One per lane; a lane without sends as it is, as does a batch that does not get smaller. */
   readonly #compressors: readonly Compressor[];
   readonly #scanners: AnswerScanner[] = [];
+  /** Which node answered last. */
+  #origin = "";
 
   constructor(options: {
     config: ElasticsearchConfig;
@@ -59,7 +62,7 @@ export class BulkDestination implements Destination {
     const { buffer, from, to } = exchange;
     const packed = await this.#compressors[lane]?.compress(buffer, from, to);
     const scanner = (this.#scanners[lane] ??= new AnswerScanner());
-    scanner.begin(readerOf(exchange));
+    scanner.begin(readerOf(exchange, this.#carrier.credentials));
     const errorBody = new ErrorBody(ERROR_BODY_MAX_BYTES);
     const transfer = await this.#carrier.send(
       {
@@ -87,6 +90,7 @@ export class BulkDestination implements Destination {
   /** Unknown is every outcome but a complete answer and a refusal of the whole request. */
   #read(transfer: Transfer, scanner: AnswerScanner, errorBody: ErrorBody, exchange: Exchange): Reply {
     const { origin } = transfer;
+    this.#origin = origin;
     if (transfer.kind === "failed")
       return {
         kind: "retry",
@@ -125,9 +129,8 @@ export class BulkDestination implements Destination {
   }
 
   explain(exchange: Exchange, position: number): Problem {
-    const reason = this.#carrier.credentials.redact(exchange.reasons.get(position) ?? "");
-    const type = exchange.types.get(position) ?? "";
-    return describeError(exchange.statuses[position], type, reason, this.#carrier.nodes.all[0].origin);
+    const reason = exchange.reasons.get(position) ?? "";
+    return describeError(exchange.statuses[position], exchange.types.get(position) ?? "", reason, this.#origin);
   }
 
   documentOf(wire: Buffer): Buffer {
@@ -136,9 +139,9 @@ export class BulkDestination implements Destination {
 }
 
 /** Writes what an answer says into an exchange. */
-function readerOf(exchange: Exchange): AnswerReader {
+function readerOf(exchange: Exchange, credentials: Credentials): AnswerReader {
   return {
-    item: (item, position) => take(exchange, item, position),
+    item: (item, position) => take(exchange, item, position, credentials),
     successes(position, count) {
       const end = Math.min(position + count, exchange.count);
       if (position >= end) return;
@@ -149,7 +152,7 @@ function readerOf(exchange: Exchange): AnswerReader {
 }
 
 /** Notes what one item says. More items than records are counted by the scanner, and make the answer a stranger's. */
-function take(exchange: Exchange, item: AnswerItem, position: number): void {
+function take(exchange: Exchange, item: AnswerItem, position: number, credentials: Credentials): void {
   if (position >= exchange.count) return;
   const verdict = verdictOf(item);
   exchange.verdicts[position] = verdict;
@@ -163,7 +166,7 @@ function take(exchange: Exchange, item: AnswerItem, position: number): void {
   if (item.type !== "") exchange.types.set(position, item.type);
   if (verdict === Verdict.conflict) {
     if (item.index !== "") exchange.places.set(position, item.index);
-  } else if (exchange.hasRoomForReason()) exchange.setReason(position, item.reason());
+  } else if (exchange.hasRoomForReason()) exchange.setReason(position, credentials.redact(item.reason()));
 }
 
 function hasDelivery(exchange: Exchange): boolean {

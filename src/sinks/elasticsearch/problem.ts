@@ -1,10 +1,14 @@
 import type { Problem } from "../exchange.ts";
 
+/** A reason can be a page long; the message around it has to be read too. */
+const REASON_SHOWN_CHARS = 160;
 const SAFE = "nothing is lost, the lines wait in their files";
 
 /** What a server's error means for the operator: what happened, that nothing is lost, and where to look. */
 export function describeError(status: number, type: string, reason: string, where: string): Problem {
-  const said = [String(status), type, reason === "" ? "" : `“${reason}”`].filter((part) => part !== "").join(" ");
+  const said = [String(status), type, reason === "" ? "" : `“${shortened(reason)}”`]
+    .filter((part) => part !== "")
+    .join(" ");
   const problem = (code: string, what: string, hint: string): Problem => ({
     code,
     message: `${where} ${what} (${said}); ${SAFE}. ${hint}`,
@@ -74,7 +78,7 @@ export function describeFailure(code: string, message: string, where: string): P
     EPROTO: "It does not speak TLS there: http instead of https?",
   };
   const text = hint[code] === undefined ? "" : ` ${hint[code]}`;
-  return { code: "sink_unreachable", message: `no answer from ${where} (${message}); ${SAFE}.${text}` };
+  return { code: "sink_unreachable", message: `no answer from ${where} (${shortened(message)}); ${SAFE}.${text}` };
 }
 
 /** An answer that a server of this kind does not give. */
@@ -85,4 +89,8 @@ export function describeStranger(status: number, where: string): Problem {
       `${where} answered ${status}, but not as Elasticsearch does; what was sent is sent again, ${SAFE}. ` +
       "Something else listens there, or a proxy answers in its place: check `urls`",
   };
+}
+
+function shortened(reason: string): string {
+  return reason.length <= REASON_SHOWN_CHARS ? reason : `${reason.slice(0, REASON_SHOWN_CHARS)}…`;
 }

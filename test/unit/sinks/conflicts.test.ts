@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Outcome } from "../../../src/core/batch.ts";
+import { PannierError } from "../../../src/core/errors.ts";
 import { instantNs, sameInstant } from "../../../src/sinks/elasticsearch/instant.ts";
 import { batchOf, record, records } from "./helpers.ts";
 import { Rig, all, deliver, until } from "./rig.ts";
@@ -24,7 +25,7 @@ describe("an id that is taken though it was never sent", () => {
     expect(made.log.codes()).toContain("unexpected_conflict");
   });
 
-  test("with another time is another event: this one is kept under a salted id", async () => {
+  test("with another time is another event: this one is kept under a salted id (invariant 6)", async () => {
     occupy(["r1"], OTHER_TIME);
     const made = rig.open(records(3));
     expect(await deliver(made)).toEqual(all(3, delivered));
@@ -94,6 +95,20 @@ describe("an id that is taken though it was never sent", () => {
     expect(rig.server.stored.size).toBe(2_000);
     expect(rig.server.calls.length).toBe(8);
   });
+});
+
+test("a salt that cannot be journaled is waited for, and nothing is sent without it", async () => {
+  occupy(["r0"], OTHER_TIME);
+  const made = rig.open(records(1));
+  const salt = made.source.salt.bind(made.source);
+  let failures = 3;
+  made.source.salt = (...args) => {
+    if (failures-- > 0) throw new PannierError("state_write_failed", "the journal cannot be written");
+    return salt(...args);
+  };
+  expect(await deliver(made)).toEqual([delivered]);
+  expect(made.log.codes()).toContain("state_write_failed");
+  expect([...rig.server.stored.keys()]).toEqual(["r0", "r0~1"]);
 });
 
 test("a stop during a look-up ends the delivery", async () => {

@@ -91,7 +91,7 @@ describe("a delivery", () => {
     expect(made.sink.status()).toMatchObject({ rejected: 700, deliveredLines: 700 });
   });
 
-  test("ends with DeliveryAborted when the sink stops, and leaves no connection", async () => {
+  test("ends with DeliveryAborted when the sink stops, and leaves no connection (invariant 10)", async () => {
     rig.server.always = () => "taken";
     const made = rig.open(records(3));
     const delivering = deliver(made);
@@ -203,6 +203,21 @@ describe("a request that fails whole", () => {
     await delivering;
     expect(made.sink.status()).toMatchObject({ state: "ok", lastError: null });
     expect(made.log.codes()).toContain("sink_recovered");
+  });
+
+  test("says what happened in few words, with the way out, however long the reason is", async () => {
+    const reason = "because ".repeat(200);
+    rig.server.script.push(() => ({
+      status: 403,
+      body: JSON.stringify({ error: { type: "security_exception", reason } }),
+    }));
+    const made = rig.open(records(1));
+    await deliver(made);
+    const [{ message }] = made.log.lines;
+    expect(message).toContain("security_exception");
+    expect(message).toContain("nothing is lost");
+    expect(message).toContain("`create_doc`");
+    expect(message.length).toBeLessThanOrEqual(500);
   });
 
   test("waits as long as Retry-After says", async () => {

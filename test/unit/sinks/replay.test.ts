@@ -1,10 +1,10 @@
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { DeadLetters } from "../../../src/sinks/dead-letters.ts";
-import type { Letter } from "../../../src/sinks/letter.ts";
+import { type Letter, formatLetter } from "../../../src/sinks/letter.ts";
 import { type ReplayResult, replayDeadLetters } from "../../../src/sinks/replay.ts";
 import { MemoryLog, configOf } from "./helpers.ts";
 import { Rig } from "./rig.ts";
@@ -105,7 +105,9 @@ describe("replay", () => {
 
   test("takes thousands, and letters that come meanwhile stay for the next time", async () => {
     const ids = Array.from({ length: 12_000 }, (_, i) => `id${i}`);
-    const letters = await lettersOf(...ids);
+    const letters = await lettersOf();
+    const common = { time: "", status: 400, reason: "bad", file: "/a", offset: 1, length: 9, line: Buffer.from("x") };
+    writeFileSync(letters.path, ids.map((id) => formatLetter({ ...common, id }, "es")).join(""));
     let first = true;
     rig.server.always = (seen) => {
       if (first) void lettersWrite(letters, "late");
