@@ -86,8 +86,6 @@ export const SWEEP_SLICE_MS = 2;
 /** Directories below one root, and entries looked at in one sweep: a runaway tree must not hold the agent. */
 export const WALK_MAX_ENTRIES = 100_000;
 export const WALK_MAX_DEPTH = 32;
-/** Files that get a notification watch of their own; beyond, directories are watched. */
-export const WATCHED_FILES_MAX = 300;
 
 /** Answers of servers that are kept for a message: characters of a reason, reasons of one answer. */
 export const REASON_MAX_CHARS = 500;

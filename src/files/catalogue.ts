@@ -1,11 +1,13 @@
 import { dirname } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import type { InputConfig } from "../core/config.ts";
+import { SWEEP_HOT_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
 import type { SourceFile } from "../core/source.ts";
 import type { StateStore } from "../core/state.ts";
 import { Directories } from "./directories.ts";
 import type { FileEvents } from "./events.ts";
+import { type Directory, activeAtMs } from "./directory.ts";
 import { Hints } from "./hints.ts";
 import { KnownFamilies } from "./known.ts";
 import { Patterns } from "./patterns.ts";
@@ -60,7 +62,10 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   const lost = hints.remove.bind(hints);
   const known = new KnownFamilies(patterns, state);
   const directories = new Directories({ inputs, patterns, roster, state, known, clock, reports, slice, found, lost });
-  const rearm = hints.rearm.bind(hints);
+  const rearm = (directory: Directory): void => {
+    // A busy directory needs no hints: its next look is near, and the look after it has become quiet arms it again.
+    if (clock.monotonicMs() - activeAtMs(directory) >= SWEEP_HOT_MS) hints.rearm(directory);
+  };
   const sweep = new Sweep({ directories, roster, clock, slice, reports, isNeeded, rearm, tidy });
 
   function reportPatternsWithoutMatch(): void {
@@ -93,7 +98,7 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
       roster.isFirstSweep = false;
       reportPatternsWithoutMatch();
       markGone();
-      hints.start();
+      await hints.start();
       sweep.start();
     },
     sweep: () => sweep.full(),

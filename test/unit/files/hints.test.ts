@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Directory, newDirectory } from "../../../src/files/directory.ts";
 import { Hints } from "../../../src/files/hints.ts";
 import { SILENT } from "./follower.ts";
@@ -21,16 +21,27 @@ afterEach(() => {
   rmSync(path, { recursive: true, force: true });
 });
 
+/** Writes until a hint comes: a watch takes a moment to stand. */
+async function writeUntilHinted(times: number): Promise<void> {
+  await vi.waitFor(
+    () => {
+      appendFileSync(join(path, "a.log"), "line\n");
+      expect(hinted).toHaveLength(times);
+    },
+    { timeout: 5_000, interval: 20 },
+  );
+}
+
 test("a busy directory is named once, and again after it was armed again", async () => {
   const hints = new Hints(SILENT, (one) => hinted.push(one));
   hints.add(directory);
-  hints.start();
+  await hints.start();
+  await writeUntilHinted(1);
   for (let i = 0; i < 50; i++) appendFileSync(join(path, "a.log"), "line\n");
-  await sleep(50);
+  await sleep(100);
   expect(hinted).toEqual([directory]);
   hints.rearm(directory);
-  appendFileSync(join(path, "a.log"), "line\n");
-  await sleep(50);
+  await writeUntilHinted(2);
   expect(hinted).toEqual([directory, directory]);
   hints.stop();
 });
@@ -40,18 +51,17 @@ test("a directory that does not exist is no failure, and watched once it does", 
   const log = { ...SILENT, info: (code: string) => void said.push(code) };
   const hints = new Hints(log, (one) => hinted.push(one));
   rmSync(path, { recursive: true });
-  hints.start();
+  await hints.start();
   hints.add(directory);
+  await sleep(100);
   expect(said).toEqual([]);
   mkdirSync(path);
   hints.rearm(directory);
-  appendFileSync(join(path, "a.log"), "line\n");
-  await sleep(50);
-  expect(hinted).toEqual([directory]);
+  await writeUntilHinted(1);
   hints.stop();
 });
 
-test("without notifications it says so once and asks no more", () => {
+test("without notifications it says so once and asks no more", async () => {
   const said: string[] = [];
   let asked = 0;
   const exhausted = (): never => {
@@ -61,7 +71,8 @@ test("without notifications it says so once and asks no more", () => {
   const log = { ...SILENT, info: (code: string) => void said.push(code) };
   const hints = new Hints(log, (one) => hinted.push(one), exhausted);
   hints.add(directory);
-  hints.start();
+  await hints.start();
+  await sleep(50);
   hints.rearm(directory);
   hints.add(newDirectory(`${path}/other`, false, 1, 0));
   expect(asked).toBe(1);

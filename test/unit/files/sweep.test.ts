@@ -36,6 +36,7 @@ test("a new file is noticed without being asked for", async () => {
 test("a notification wakes the sweep for a file that has been idle for long", async () => {
   follower.letPass(3_600_000);
   await follower.catchUp();
+  await sleep(300); // until the watch stands
   logs.appendToFile("app.log", "two");
   expect(await follower.waitForLines(2, SWEEP_WARM_MS)).toEqual(["one", "two"]);
 });
