@@ -4,12 +4,13 @@ import { Lane, Line } from "../core/record.ts";
 import type { Original, RecordSource, Wire } from "../core/sink.ts";
 import type { StateStore } from "../core/state.ts";
 import { type ReadBuffer, readAt } from "../files/follow.ts";
-import { bomBytes, lineEndBytes } from "../lines/newline.ts";
+import { bomBytes, cutAtCharacter, lineEndBytes } from "../lines/newline.ts";
 import type { Cursor } from "./cursor.ts";
 import type { TurnInput } from "./turn.ts";
 
 const NO_TAIL = Buffer.alloc(0);
-const TIME_START = '{"@timestamp":"'.length;
+const DOCUMENT_START = Buffer.from('{"@timestamp":"');
+const TIME_START = DOCUMENT_START.length;
 const QUOTE = 0x22;
 
 /**
@@ -89,7 +90,11 @@ export class Rescue implements RecordSource {
   /** A line object of its own, since the shared one belongs to the inner loop. */
   #lineAgain(cursor: Cursor, batch: Batch, record: number, document: Buffer): Line {
     const line = new Line();
-    line.bytes = this.#readAgain(cursor, batch, record) ?? Buffer.from(document);
+    // A document that stands in for its line is held to the same limit, so that the second send always has room.
+    const { maxLineBytes } = this.#inputs[cursor.file.input];
+    line.bytes =
+      this.#readAgain(cursor, batch, record) ??
+      Buffer.from(document.subarray(0, cutAtCharacter(document, 0, document.length, maxLineBytes)));
     line.end = line.bytes.length;
     line.offset = batch.from[record]!;
     line.pathMember = cursor.pathMember;
@@ -103,11 +108,10 @@ export class Rescue implements RecordSource {
 
   maxTextBytes(batch: Batch, record: number): number {
     const cursor = this.#cursorOf(batch, record);
-    const payload = Math.max(
-      batch.to[record] - batch.from[record] - batch.cut[record],
-      this.#document(batch, record).length,
-    );
-    return this.#inputs[cursor.file.input].encoder.maxEncodedBytes(payload) + this.#wire().overheadBytes;
+    const { encoder, maxLineBytes } = this.#inputs[cursor.file.input];
+    const lineBytes = batch.to[record] - batch.from[record] - batch.cut[record];
+    const payloadBytes = Math.min(maxLineBytes, Math.max(lineBytes, this.#document(batch, record).length));
+    return encoder.maxEncodedBytes(payloadBytes) + this.#wire().overheadBytes;
   }
 
   salt(batch: Batch, record: number, out: Buffer, at: number): number {
@@ -124,12 +128,13 @@ export class Rescue implements RecordSource {
     return this.#cursorOf(batch, record).file.presentAtStart && this.#state.found !== "stopped";
   }
 
-  /** The document inside the wire bytes of a record: what frames it has the same length for every id of the same length. */
+  /** The document inside the wire bytes of a record: between what is written before and after any document. */
   #document(batch: Batch, record: number): Buffer {
-    const cursor = this.#cursorOf(batch, record);
+    const start = batch.starts[record];
+    const end = batch.ends[record];
     const frame = Buffer.alloc(this.#wire().overheadBytes);
-    const before = this.#wire().begin(frame, 0, this.#idBytes, this.#writeId(cursor, batch, record));
-    const after = this.#wire().end(frame, 0);
-    return batch.buffer.subarray(batch.starts[record] + before, batch.ends[record] - after);
+    // An id that was salted since has more characters than the one that stands in the batch, so the length comes from there.
+    const open = batch.buffer.indexOf(DOCUMENT_START, start);
+    return batch.buffer.subarray(open, end - this.#wire().end(frame, 0));
   }
 }
