@@ -34,9 +34,9 @@ export class Line {
   originalBytes = 0;
   /** The payload is known to be valid UTF-8. */
   knownUtf8 = false;
-  /** Ready JSON of the file: `"log.file.path":"/logs/app.log"`. */
+  /** Ready JSON of the file: `"log.file.path":"/logs/app.log"`. One buffer says the same as long as it lives. */
   pathMember: Buffer = Buffer.alloc(0);
-  /** Time for a record that has none and none before it: RFC 3339, UTC. */
+  /** Time for a record that has none and none before it: RFC 3339, UTC. One buffer says the same as long as it lives. */
   fallbackTime: Buffer = Buffer.alloc(0);
   lane: Lane = new Lane();
   /** Set for the second send of a refused record: it becomes text, with this as `error.message`. */

@@ -1,7 +1,7 @@
 import type { CompiledDialect, Vocabulary } from "./dialects/compile.ts";
 import { Opening } from "./dialects/compile.ts";
+import type { Constant } from "./copy.ts";
 import { sampleHash } from "./keys.ts";
-import { findLevel } from "./level.ts";
 import {
   ENTRY_SHIFT,
   FLAGS,
@@ -61,8 +61,8 @@ export class Choice {
   /** Best entries for time and level whose value is none: they keep it under `app.`. */
   unfitTime = -1;
   unfitLevel = -1;
-  /** Index of the level in the dialect. */
-  level = 0;
+  /** What is written for the level, if a member has that role. */
+  level: Constant | undefined = undefined;
   dialect: CompiledDialect;
 
   timeIsExact = true;
@@ -112,6 +112,7 @@ export class Choice {
     for (let role = 0; role < ROLES; role++) this.best[role] = -1;
     this.unfitTime = -1;
     this.unfitLevel = -1;
+    this.level = undefined;
     const roles = this.dialect.roles;
     for (let k = 0; k < this.#knownCount; k++) {
       const at = this.#known[k];
@@ -170,7 +171,7 @@ export class Choice {
     const end = entries[at + KEY_END];
     const names = this.#vocabulary.names;
     if ((flags & MemberFlag.keyEscaped) !== 0) return names.findEscaped(bytes, start, end);
-    return names.find(bytes, start, end, members.strong ? sampleHash(bytes, start, end) : entries[at + HASH]);
+    return names.find(bytes, start, end, entries[at + HASH]);
   }
 
   #idInside(bytes: Buffer, entries: Int32Array, at: number, flags: number, prefix: number): number {
@@ -227,8 +228,8 @@ export class Choice {
         break;
       }
       case Role.level: {
-        const level = findLevel(this.dialect.levelNames, bytes, start, end);
-        if (level === 0) {
+        const level = this.dialect.levels.find(bytes, start, end);
+        if (level === undefined) {
           if (this.unfitLevel < 0 || rank <= this.#unfitLevelRank) {
             this.unfitLevel = at;
             this.#unfitLevelRank = rank;

@@ -4,6 +4,8 @@ const NATIVE_COPY_MIN_BYTES = 512;
 /** Bytes that are read and written at once. */
 const WIDTH = 8;
 
+const BILLION = 1e9;
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const HEX = Buffer.from("0123456789abcdef");
@@ -96,12 +98,23 @@ export function quoteSpan(source: Window, start: number, end: number, out: Windo
 
 /** Writes a whole number ≥ 0. */
 export function writeInteger(value: number, out: Buffer, at: number): number {
+  if (value >= BILLION) {
+    const high = Math.floor(value / BILLION);
+    at = writeInteger(high, out, at);
+    return writeDigits(value - high * BILLION, out, at, 9);
+  }
   let length = 1;
-  for (let limit = 10; value >= limit; limit *= 10) length++;
+  for (let limit = 10; length < 9 && value >= limit; limit *= 10) length++;
+  return writeDigits(value, out, at, length);
+}
+
+/** Writes the last digits of a number below a billion: so that every step fits into 32 bits. */
+function writeDigits(value: number, out: Buffer, at: number, length: number): number {
+  let rest = value | 0;
   for (let p = at + length - 1; p >= at; p--) {
-    const rest = Math.floor(value / 10);
-    out[p] = 0x30 + (value - rest * 10);
-    value = rest;
+    const tenth = (rest / 10) | 0;
+    out[p] = 0x30 + rest - tenth * 10;
+    rest = tenth;
   }
   return at + length;
 }

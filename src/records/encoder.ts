@@ -2,6 +2,7 @@ import { ESCAPE_FACTOR, REASON_MAX_CHARS } from "../core/limits.ts";
 import { TIME_TEXT_BYTES } from "../core/record.ts";
 import type { Line, RecordEncoder } from "../core/record.ts";
 import type { Format } from "../core/config.ts";
+import { checkKeys } from "./check-keys.ts";
 import { Choice } from "./choose.ts";
 import { Constant, copyConstant, copySpan, quoteSpan, Window } from "./copy.ts";
 import { compileDialects } from "./dialects/compile.ts";
@@ -101,7 +102,7 @@ class Encoder implements RecordEncoder {
     if (!this.#json || !payload.scan(members)) return this.#encodeText(line, true, at);
     this.#time.setFallback(line.fallbackTime);
     if (line.refusedReason !== undefined) {
-      this.#choice.choose(payload.source.bytes, members);
+      this.#choose();
       return this.#encodeText(line, this.#choice.best[Role.time] < 0, at);
     }
     if (line.flags !== 0) return this.#encodeFields(line, false, at);
@@ -149,11 +150,11 @@ class Encoder implements RecordEncoder {
     const { source } = this.#payload;
     const choice = this.#choice;
     const out = this.#out;
-    choice.choose(source.bytes, members);
+    this.#choose();
     this.#log.clear();
     const assigned = choice.best[Role.time] < 0;
     at = this.#writeTime(line, assigned, at);
-    if (choice.best[Role.level] >= 0) at = copyConstant(choice.dialect.levels[choice.level], out, at);
+    if (choice.level !== undefined) at = copyConstant(choice.level, out, at);
     const bodyStart = at;
     at = this.#writeMessage(at);
     at = this.#fields.write(source, this.#kinds[(line.flags !== 0 ? 1 : 0) | (assigned ? 2 : 0)], out, at);
@@ -167,6 +168,12 @@ class Encoder implements RecordEncoder {
       this.#shapes.learn(source, members, choice, this.#log, body, bodyStart, out.bytes.subarray(tailStart, at));
     }
     return at;
+  }
+
+  #choose(): void {
+    const { bytes } = this.#payload.source;
+    checkKeys(bytes, members);
+    this.#choice.choose(bytes, members);
   }
 
   #writeMessage(at: number): number {

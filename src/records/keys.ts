@@ -1,5 +1,5 @@
 import { decodeText } from "./formats/json-text.ts";
-import { KEY_END, KEY_START, MemberFlag } from "./members.ts";
+import { FLAGS, KEY_END, KEY_START, MemberFlag } from "./members.ts";
 
 /** Makes collisions of the strong hash unpredictable; it decides nothing that is sent. */
 const MULTIPLIER = (Math.floor(Math.random() * 0x4000_0000) << 2) | 5;
@@ -28,33 +28,27 @@ export function sampleHash(bytes: Buffer, start: number, end: number): number {
   return hash ^ (hash >>> 15);
 }
 
-/** All bytes, unpredictably. */
-export function strongHash(bytes: Buffer, start: number, end: number): number {
+/** All bytes of what a key says, unpredictably. */
+export function strongHash(bytes: Buffer, start: number, end: number, escaped: boolean): number {
+  if (escaped) return strongHash(left, 0, decodeLeft(bytes, start, end), false);
   let hash = end - start;
   for (let p = start; p < end; p++) hash = Math.imul(hash ^ bytes[p], MULTIPLIER) ^ (hash >>> 15);
   return hash ^ (hash >>> 16);
 }
 
-/** The hash of a key with escapes: that of what it says. */
-export function decodedHash(bytes: Buffer, start: number, end: number, strong: boolean): number {
+/** `sampleHash` of what a key with escapes says. */
+export function decodedHash(bytes: Buffer, start: number, end: number): number {
   const length = decodeLeft(bytes, start, end);
-  return strong ? strongHash(left, 0, length) : sampleHash(left, 0, length);
+  return sampleHash(left, 0, length);
 }
 
 /** Whether the keys of two members say the same. */
-export function sameKey(
-  bytes: Buffer,
-  entries: Int32Array,
-  a: number,
-  aFlags: number,
-  b: number,
-  bFlags: number,
-): boolean {
+export function sameKey(bytes: Buffer, entries: Int32Array, a: number, b: number): boolean {
   const aStart = entries[a + KEY_START];
   const aEnd = entries[a + KEY_END];
   const bStart = entries[b + KEY_START];
   const bEnd = entries[b + KEY_END];
-  if (((aFlags | bFlags) & MemberFlag.keyEscaped) !== 0) {
+  if (((entries[a + FLAGS] | entries[b + FLAGS]) & MemberFlag.keyEscaped) !== 0) {
     const aLength = decodeLeft(bytes, aStart, aEnd);
     const bLength = decodeRight(bytes, bStart, bEnd);
     return aLength === bLength && left.compare(right, 0, bLength, 0, aLength) === 0;

@@ -32,7 +32,7 @@ export const FLAGS = 4;
 /** Index of the first member behind this one and everything inside it. */
 export const NEXT = 5;
 export const HASH = 6;
-/** While the line is scanned: the previous member in the same slot of the hash table. Afterwards: the key's name id. */
+/** While keys are checked: the previous member in the same slot of the hash table. Afterwards: the key's name id, and its role. */
 export const NAME = 7;
 
 /**
@@ -42,8 +42,6 @@ export const NAME = 7;
 export class Members {
   readonly entries: Int32Array = new Int32Array(JSON_MAX_MEMBERS << ENTRY_SHIFT);
   count = 0;
-  /** `HASH` holds strong hashes instead of sampled ones. */
-  strong = false;
   /** There is a line break between the tokens. */
   hasLineBreaks = false;
 }

@@ -1,7 +1,8 @@
 import { LineFlag } from "../core/record.ts";
 import type { Line } from "../core/record.ts";
 import type { Choice } from "./choose.ts";
-import { Constant, copyConstant, Window, writeInteger, copySpan } from "./copy.ts";
+import { Constant, copyConstant, writeInteger } from "./copy.ts";
+import type { Window } from "./copy.ts";
 import type { Vocabulary } from "./dialects/compile.ts";
 import { ECS_KINDS, METADATA_NAMES } from "./ecs.ts";
 
@@ -29,7 +30,6 @@ export function addedFields(fields: Readonly<Record<string, unknown>>, serviceNa
   return [...result].map(([name, value]) => ({ name, value }));
 }
 
-const OFFSET = new Constant(',"log.offset":');
 const ORIGINAL_BYTES = new Constant(',"log.original_bytes":');
 
 /** `,"log.flags":["truncated"]` for each set of flags. */
@@ -44,7 +44,9 @@ export class OwnFields {
   readonly #all: Constant;
   /** Role of each added name in a record, 0 when it has none. */
   readonly #roles: readonly number[];
-  readonly #path = new Window();
+  /** What stands before the offset, for all lines of the file at hand. */
+  #pathMember: Buffer = Buffer.alloc(0);
+  #place = new Constant("");
 
   constructor(fields: readonly AddedField[], vocabulary: Vocabulary) {
     const members = fields.map(({ name, value }) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`);
@@ -53,16 +55,18 @@ export class OwnFields {
     this.#roles = fields.map(({ name }) => vocabulary.fieldRoles[vocabulary.names.idOf(name)]);
   }
 
-  /** Most bytes that both write, without the path. */
+  /** Most bytes that both write, without the path and what stands beside it. */
   get maxBytes(): number {
-    return this.#all.length + OFFSET.length + ORIGINAL_BYTES.length + FLAGS_MEMBERS[7].length + 2 * 16;
+    return this.#all.length + ORIGINAL_BYTES.length + FLAGS_MEMBERS[7].length + 2 * 16;
   }
 
   /** Writes where the line stands: `"log.file.path":…,"log.offset":…`. */
   writePlace(line: Line, out: Window, at: number): number {
-    this.#path.set(line.pathMember);
-    at = copySpan(this.#path, 0, line.pathMember.length, out, at);
-    at = copyConstant(OFFSET, out, at);
+    if (line.pathMember !== this.#pathMember) {
+      this.#pathMember = line.pathMember;
+      this.#place = new Constant(`${line.pathMember.toString()},"log.offset":`);
+    }
+    at = copyConstant(this.#place, out, at);
     return writeInteger(line.offset, out.bytes, at);
   }
 

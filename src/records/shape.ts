@@ -1,7 +1,6 @@
 import type { Window } from "./copy.ts";
 import { Constant, copyConstant, copySpan } from "./copy.ts";
 import type { CompiledDialect } from "./dialects/compile.ts";
-import { findLevel } from "./level.ts";
 import {
   ENTRY_SHIFT,
   FLAGS,
@@ -55,7 +54,7 @@ export class Shape {
   readonly #dialect: CompiledDialect;
   readonly #count: number;
   readonly #flags: Int32Array;
-  readonly #keyEnds: Int32Array;
+  readonly #lengths: Int32Array;
   readonly #keys: Window;
   readonly #texts: Window;
   readonly #textEnds: Int32Array;
@@ -89,7 +88,7 @@ export class Shape {
       this.#flags[i] = entries[at + FLAGS] & FLAGS_MASK;
       keys.push(bytes.subarray(entries[at + KEY_START], entries[at + KEY_END]));
     }
-    this.#keyEnds = ends(keys);
+    this.#lengths = Int32Array.from(keys, (key) => key.length);
     this.#keys = new Constant(Buffer.concat(keys)).source;
     this.#textEnds = ends(facts.texts);
     this.#texts = new Constant(Buffer.concat(facts.texts)).source;
@@ -108,11 +107,10 @@ export class Shape {
     for (let i = 0; i < this.#count; i++) {
       const at = i << ENTRY_SHIFT;
       if ((entries[at + FLAGS] & FLAGS_MASK) !== this.#flags[i]) return false;
-      let p = entries[at + KEY_START];
-      const end = this.#keyEnds[i];
-      if (entries[at + KEY_END] - p !== end - key) return false;
-      for (; key + 4 <= end; key += 4, p += 4) if (keys.getInt32(key) !== bytes.getInt32(p)) return false;
-      for (; key < end; key++, p++) if (keys.getUint8(key) !== bytes.getUint8(p)) return false;
+      const p = entries[at + KEY_START];
+      const length = entries[at + KEY_END] - p;
+      if (length !== this.#lengths[i] || !equals(keys, key, bytes, p, length)) return false;
+      key += length;
     }
     return true;
   }
@@ -135,9 +133,7 @@ export class Shape {
     const { entries } = members;
     const at = this.guards.level;
     const quote = (entries[at + FLAGS] & KIND_MASK) === Kind.text ? 1 : 0;
-    const names = this.#dialect.levelNames;
-    const level = findLevel(names, source.bytes, entries[at + VALUE_START] + quote, entries[at + VALUE_END] - quote);
-    return level === 0 ? undefined : this.#dialect.levels[level];
+    return this.#dialect.levels.find(source.bytes, entries[at + VALUE_START] + quote, entries[at + VALUE_END] - quote);
   }
 
   hasIds(source: Window, members: Members): boolean {
@@ -171,6 +167,17 @@ export class Shape {
   writeTail(out: Window, at: number): number {
     return copyConstant(this.#tail, out, at);
   }
+}
+
+/** Compares four bytes at a time; the last four once more in part, when the length is no multiple of four. */
+function equals(a: DataView, i: number, b: DataView, j: number, length: number): boolean {
+  if (length < 4) {
+    for (let k = 0; k < length; k++) if (a.getUint8(i + k) !== b.getUint8(j + k)) return false;
+    return true;
+  }
+  const last = length - 4;
+  for (let k = 0; k < last; k += 4) if (a.getInt32(i + k) !== b.getInt32(j + k)) return false;
+  return a.getInt32(i + last) === b.getInt32(j + last);
 }
 
 function ends(parts: readonly Buffer[]): Int32Array {

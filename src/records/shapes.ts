@@ -28,7 +28,7 @@ export class Shapes {
   /** The shape of the line in the table, if it is known. */
   find(source: Window, members: Members): Shape | undefined {
     this.#hash = 0;
-    if (members.count > SHAPE_MAX_MEMBERS || members.strong) return undefined;
+    if (members.count > SHAPE_MAX_MEMBERS) return undefined;
     const hash = shapeHash(members);
     this.#hash = hash;
     for (let slot = hash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {

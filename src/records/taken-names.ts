@@ -31,7 +31,7 @@ export class TakenNames {
   /** Takes the name out[start, end), the inside of a JSON text; false when the record has it already. */
   take(bytes: Buffer, members: Members, out: Buffer, start: number, end: number): boolean {
     const escaped = hasBackslash(out, start, end);
-    const hash = escaped ? decodedHash(out, start, end, false) : sampleHash(out, start, end);
+    const hash = escaped ? decodedHash(out, start, end) : sampleHash(out, start, end);
     const { names, kinds, fieldRoles } = this.#vocabulary;
     const id = escaped ? names.findEscaped(out, start, end) : names.find(out, start, end, hash);
     if (id !== 0 && (kinds[id] === 0 || (fieldRoles[id] !== 0 && this.#choice.best[fieldRoles[id]] >= 0))) return false;
@@ -56,17 +56,13 @@ export class TakenNames {
     escaped: boolean,
     hash: number,
   ): boolean {
-    const { entries, count, strong } = members;
+    const { entries, count } = members;
     for (let at = 0; at < count << ENTRY_SHIFT; at = entries[at + NEXT] << ENTRY_SHIFT) {
       const keyStart = entries[at + KEY_START];
       const keyEnd = entries[at + KEY_END];
       const keyEscaped = (entries[at + FLAGS] & MemberFlag.keyEscaped) !== 0;
-      const keyHash = !strong
-        ? entries[at + HASH]
-        : keyEscaped
-          ? decodedHash(bytes, keyStart, keyEnd, false)
-          : sampleHash(bytes, keyStart, keyEnd);
-      if (keyHash === hash && sameText(bytes, keyStart, keyEnd, keyEscaped, out, start, end, escaped)) return true;
+      if (entries[at + HASH] === hash && sameText(bytes, keyStart, keyEnd, keyEscaped, out, start, end, escaped))
+        return true;
     }
     return false;
   }

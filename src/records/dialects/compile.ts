@@ -1,5 +1,5 @@
-import { Constant } from "../copy.ts";
 import { ANY_KIND, ECS_KINDS, isOpened, METADATA_NAMES } from "../ecs.ts";
+import { Levels } from "../level.ts";
 import { Kind } from "../members.ts";
 import { Names } from "../names.ts";
 import { Role, ROLE_FIELD } from "../roles.ts";
@@ -24,9 +24,7 @@ export interface CompiledDialect {
   /** Lower is better. */
   readonly ranks: Uint8Array;
   readonly openings: Uint8Array;
-  readonly levelNames: Names;
-  /** What goes out for each of them. */
-  readonly levels: readonly Constant[];
+  readonly levels: Levels;
   readonly when: readonly FactSet[];
   readonly unless: FactSet;
 }
@@ -120,12 +118,8 @@ export function compileDialects(dialects: readonly Dialect[], addedNames: readon
     for (const key of pickedNames(dialect)) openings[names.idOf(key)] = Opening.picked;
     for (const name of Object.keys(ECS_KINDS)) if (isOpened(name)) openings[names.idOf(name)] = Opening.dotted;
     openings.forEach((opening, id) => (mayOpen[id] |= opening));
-    const levelNames = new Names(Object.keys(dialect.levels));
-    const levels: Constant[] = [];
-    for (const [name, level] of Object.entries(dialect.levels)) {
-      levels[levelNames.idOf(name)] = new Constant(`,"log.level":${JSON.stringify(level)}`);
-    }
-    return { name: dialect.name, roles, ranks, openings, levelNames, levels, ...sets[index] };
+    const levels = new Levels(dialect.levels);
+    return { name: dialect.name, roles, ranks, openings, levels, ...sets[index] };
   });
   return {
     names,

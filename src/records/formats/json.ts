@@ -8,7 +8,6 @@ import {
   KEY_START,
   Kind,
   MemberFlag,
-  NAME,
   NEXT,
   OWNER_SHIFT,
   VALUE_END,
@@ -25,49 +24,23 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-const SLOTS = 4_096;
-
-/** A chain this long in the hash table is either an attack on the sampled hash or its worst luck. */
-const CHAIN_MAX_STEPS = 32;
-
 /** For each open object or array: the member that holds it (-1: none), the first member in it (-1: none yet, -2: an array). */
 const holders = new Int32Array(JSON_MAX_DEPTH + 1);
 const owners = new Int32Array(JSON_MAX_DEPTH + 1);
 const ARRAY = -2;
 
-/** Hash table over (object, key). A slot is empty unless it holds more than `serial`, so that no line has to clear it. */
-const slots = new Int32Array(SLOTS);
-let serial = 0;
-
 /**
- * Fills `members` from bytes[start, end) and says whether that is one JSON object (RFC 8259, as JSON.parse takes it) within the limits.
- * The bytes must be valid UTF-8, and bytes[end] must exist and be a control character: it stops every loop over characters,
- * so that none of them has to look for the end.
- *
- * Keys that are equal in one object are found with a hash table over all keys of the line. The hash samples a few bytes
- * of the key, which costs next to nothing; when its chains grow long the line is scanned again with a hash over all bytes.
+ * Fills `members` from bytes[start, end) and says whether that is one JSON object (RFC 8259, as JSON.parse takes it) within
+ * the limits. The bytes must be valid UTF-8, and bytes[end] must exist and be a control character: it stops every loop over
+ * characters, so that none of them has to look for the end. `checkKeys` says what is wrong with the keys.
  */
 export function scanJson(bytes: Buffer, start: number, end: number, members: Members): boolean {
-  members.strong = false;
-  const result = scan(bytes, start, end, members);
-  if (result !== 0) return result > 0;
-  members.strong = true;
-  return scan(bytes, start, end, members) > 0;
-}
-
-/** 1: an object, -1: not, 0: long chains. */
-function scan(bytes: Buffer, start: number, end: number, members: Members): -1 | 0 | 1 {
-  const { entries, strong } = members;
+  const { entries } = members;
   members.count = 0;
   members.hasLineBreaks = false;
-  serial += JSON_MAX_MEMBERS;
-  if (serial > 0x7fff_ffff - JSON_MAX_MEMBERS) {
-    slots.fill(0);
-    serial = 0;
-  }
   let count = 0;
   let p = skipBetween(bytes, start, end, members);
-  if (bytes[p] !== OPEN_BRACE) return -1;
+  if (bytes[p] !== OPEN_BRACE) return false;
   let depth = 1;
   let owner = -1;
   holders[1] = -1;
@@ -82,50 +55,26 @@ function scan(bytes: Buffer, start: number, end: number, members: Members): -1 |
       let at = -1;
       let flags = 0;
       if (owner !== ARRAY) {
-        if (c !== QUOTE) return -1;
+        if (c !== QUOTE) return false;
         const keyStart = ++p;
         while (STOPS_TEXT[bytes[p]] === 0) p++;
         if (bytes[p] !== QUOTE) {
           p = skipEscapedText(bytes, p);
-          if (p < 0) return -1;
+          if (p < 0) return false;
           flags = MemberFlag.keyEscaped;
         }
-        if (count === JSON_MAX_MEMBERS) return -1;
+        if (count === JSON_MAX_MEMBERS) return false;
         if (owner < 0) owner = count;
         at = count << ENTRY_SHIFT;
-        const hash =
-          flags !== 0
-            ? decodedHash(bytes, keyStart, p, strong)
-            : strong
-              ? strongHash(bytes, keyStart, p)
-              : sampleHash(bytes, keyStart, p);
         entries[at + KEY_START] = keyStart;
         entries[at + KEY_END] = p;
-        entries[at + HASH] = hash;
+        entries[at + HASH] = flags === 0 ? sampleHash(bytes, keyStart, p) : decodedHash(bytes, keyStart, p);
         flags |= owner << OWNER_SHIFT;
-        const slot = (hash ^ (hash >>> 12) ^ (owner * 0x9e5)) & (SLOTS - 1);
-        const previous = slots[slot];
-        if (previous > serial) {
-          entries[at + NAME] = previous - serial - 1;
-          const steps = supersede(bytes, members, at, flags);
-          if (steps < 0) markUnclean(members, depth);
-          if (steps > CHAIN_MAX_STEPS && !strong) return 0;
-        } else {
-          entries[at + NAME] = -1;
-        }
-        slots[slot] = serial + ++count;
-        const first = bytes[keyStart];
-        if (
-          (first <= 0x20 || first >= 0xe1 || keyStart === p || (flags & MemberFlag.keyEscaped) !== 0) &&
-          isBlankKey(bytes, keyStart, p)
-        ) {
-          flags |= MemberFlag.blankKey;
-          markUnclean(members, depth);
-        }
+        count++;
         c = bytes[++p]!;
         if (c !== COLON) {
           p = skipBetween(bytes, p, end, members);
-          if (bytes[p] !== COLON) return -1;
+          if (bytes[p] !== COLON) return false;
         }
         c = bytes[++p]!;
         if (c <= 0x20) c = bytes[(p = skipBetween(bytes, p, end, members))]!;
@@ -139,13 +88,13 @@ function scan(bytes: Buffer, start: number, end: number, members: Members): -1 |
         flags |= Kind.text;
         if (bytes[p] !== QUOTE) {
           p = skipEscapedText(bytes, p);
-          if (p < 0) return -1;
+          if (p < 0) return false;
           flags |= MemberFlag.valueEscaped;
         }
         p++;
       } else if (c === OPEN_BRACE || c === OPEN_BRACKET) {
         if (at >= 0) entries[at + FLAGS] = flags | (c === OPEN_BRACE ? Kind.object : Kind.array);
-        if (depth === JSON_MAX_DEPTH) return -1;
+        if (depth === JSON_MAX_DEPTH) return false;
         owners[depth] = owner;
         depth++;
         holders[depth] = at;
@@ -156,15 +105,16 @@ function scan(bytes: Buffer, start: number, end: number, members: Members): -1 |
         closing = c === close;
         continue;
       } else if (c === 0x74) {
-        if (bytes[p + 1] !== 0x72 || bytes[p + 2] !== 0x75 || bytes[p + 3] !== 0x65) return -1;
+        if (bytes[p + 1] !== 0x72 || bytes[p + 2] !== 0x75 || bytes[p + 3] !== 0x65) return false;
         flags |= Kind.true;
         p += 4;
       } else if (c === 0x66) {
-        if (bytes[p + 1] !== 0x61 || bytes[p + 2] !== 0x6c || bytes[p + 3] !== 0x73 || bytes[p + 4] !== 0x65) return -1;
+        if (bytes[p + 1] !== 0x61 || bytes[p + 2] !== 0x6c || bytes[p + 3] !== 0x73 || bytes[p + 4] !== 0x65)
+          return false;
         flags |= Kind.false;
         p += 5;
       } else if (c === 0x6e) {
-        if (bytes[p + 1] !== 0x75 || bytes[p + 2] !== 0x6c || bytes[p + 3] !== 0x6c) return -1;
+        if (bytes[p + 1] !== 0x75 || bytes[p + 2] !== 0x6c || bytes[p + 3] !== 0x6c) return false;
         flags |= Kind.null;
         p += 4;
       } else {
@@ -174,14 +124,14 @@ function scan(bytes: Buffer, start: number, end: number, members: Members): -1 |
           do c = bytes[++p]!;
           while (c <= 0x39 && c >= 0x30);
         } else {
-          if (c !== 0x30) return -1;
+          if (c !== 0x30) return false;
           c = bytes[++p]!;
         }
         flags |= Kind.number;
         let huge = p - numberStart > NUMBER_MAX_DIGITS;
         if (c === 0x2e || c === 0x65 || c === 0x45) {
           p = skipFraction(bytes, p);
-          if (p < 0) return -1;
+          if (p < 0) return false;
           huge = true;
         }
         if (huge && isHugeNumber(bytes, numberStart, p)) {
@@ -204,7 +154,7 @@ function scan(bytes: Buffer, start: number, end: number, members: Members): -1 |
         if (c <= 0x20) c = bytes[(p = skipBetween(bytes, p, end, members))]!;
         break;
       }
-      if (c !== (owner === ARRAY ? CLOSE_BRACKET : CLOSE_BRACE)) return -1;
+      if (c !== (owner === ARRAY ? CLOSE_BRACKET : CLOSE_BRACE)) return false;
       closing = false;
       p++;
       const holder = holders[depth];
@@ -215,37 +165,13 @@ function scan(bytes: Buffer, start: number, end: number, members: Members): -1 |
       depth--;
       if (depth === 0) {
         members.count = count;
-        return skipBetween(bytes, p, end, members) === end ? 1 : -1;
+        return skipBetween(bytes, p, end, members) === end;
       }
       owner = owners[depth]!;
       c = bytes[p]!;
       if (c <= 0x20) c = bytes[(p = skipBetween(bytes, p, end, members))]!;
     }
   }
-}
-
-/**
- * Walks the chain of members in the new member's slot and marks the one with the same key in the same object as superseded. Returns the
- * number of steps, negative when there was one.
- */
-function supersede(bytes: Buffer, members: Members, at: number, flags: number): number {
-  const entries = members.entries;
-  const hash = entries[at + HASH];
-  const owner = flags >> OWNER_SHIFT;
-  let steps = 0;
-  for (let index = entries[at + NAME]; index >= 0; steps++) {
-    const other = index << ENTRY_SHIFT;
-    if (
-      entries[other + HASH] === hash &&
-      entries[other + FLAGS] >> OWNER_SHIFT === owner &&
-      sameKey(bytes, entries, at, flags, other, entries[other + FLAGS])
-    ) {
-      entries[other + FLAGS] |= MemberFlag.superseded;
-      return -1;
-    }
-    index = entries[other + NAME]!;
-  }
-  return steps;
 }
 
 /** Tells every member that holds the open objects and arrays that something inside cannot be copied as it is. */

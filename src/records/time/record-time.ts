@@ -10,6 +10,8 @@ const YEAR_SECONDS = 365.25 * DAY_SECONDS;
 const LAST_SECOND = 9_223_372_035;
 /** Digits of a fraction that are kept: nanoseconds. */
 const FRACTION_MAX_DIGITS = 9;
+/** Digits of milliseconds since 1970, from 2001 to 2286. */
+const MS_DIGITS = 13;
 /** Significant digits of a number that can matter. */
 const NUMBER_MAX_BYTES = 48;
 
@@ -23,14 +25,12 @@ export class RecordTime {
 
   readonly #zone: Zone;
   readonly #digits = Buffer.alloc(NUMBER_MAX_BYTES);
-  readonly #fallback = Buffer.alloc(TIME_TEXT_BYTES);
-  #fallbackLength = -1;
+  #fallback: Buffer | undefined;
   #earliest = 0;
   #latest = LAST_SECOND;
-  /** Date and time of day of the second that was written last: many lines share it. */
-  readonly #written = Buffer.from("1970-01-01T00:00:00");
-  #writtenSecond = 0;
-  #writtenDay = 0;
+  /** Which second and day `text` shows, since many lines share them; NaN when it shows what a line said. */
+  #textSecond = Number.NaN;
+  #textDay = Number.NaN;
 
   // Parts of the time that is being read.
   #second = 0;
@@ -42,18 +42,13 @@ export class RecordTime {
     this.#zone = zone;
   }
 
-  /** Times further than ten years from this one are not taken. */
+  /** Times further than ten years from this one are not taken. A buffer is read once: it says the same as long as it lives. */
   setFallback(fallback: Buffer): void {
-    const length = Math.min(fallback.length, TIME_TEXT_BYTES);
-    if (length === this.#fallbackLength) {
-      let same = 0;
-      while (same < length && fallback[same] === this.#fallback[same]) same++;
-      if (same === length) return;
-    }
-    this.#fallbackLength = fallback.copy(this.#fallback, 0, 0, length);
+    if (fallback === this.#fallback) return;
+    this.#fallback = fallback;
     this.#earliest = 0;
     this.#latest = LAST_SECOND;
-    if (!this.#parseText(this.#fallback, 0, length)) return;
+    if (!this.#parseText(fallback, 0, fallback.length)) return;
     this.#earliest = Math.max(0, this.#second - TIME_MAX_DISTANCE_YEARS * YEAR_SECONDS);
     this.#latest = Math.min(LAST_SECOND, this.#second + TIME_MAX_DISTANCE_YEARS * YEAR_SECONDS);
   }
@@ -67,6 +62,8 @@ export class RecordTime {
       const out = this.text.bytes;
       for (let p = start; p < end; p++) out[p - start] = bytes[p]!;
       this.length = end - start;
+      this.#textSecond = Number.NaN;
+      this.#textDay = Number.NaN;
       return true;
     }
     this.#write(bytes);
@@ -76,6 +73,12 @@ export class RecordTime {
   /** Reads a JSON number: seconds, milliseconds, microseconds or nanoseconds since 1970 by its magnitude. */
   readNumber(bytes: Buffer, start: number, end: number): boolean {
     this.exact = true;
+    if (end - start === MS_DIGITS) {
+      const high = digitsAt(bytes, start, 5);
+      const low = digitsAt(bytes, start + 5, 5);
+      const ms = digitsAt(bytes, start + 10, 3);
+      if (high >= 0 && low >= 0 && ms >= 0) return this.#takeMilliseconds(high * 1e5 + low, bytes, start + 10);
+    }
     const digits = this.#digits;
     let count = 0;
     let point = -1;
@@ -110,22 +113,24 @@ export class RecordTime {
     return true;
   }
 
+  /** The usual case of a number: ten digits of seconds and three of milliseconds. */
+  #takeMilliseconds(second: number, bytes: Buffer, fraction: number): boolean {
+    if (second < this.#earliest || second > this.#latest) return false;
+    this.#writeSecond(second);
+    const out = this.text.bytes;
+    out[19] = 0x2e;
+    out[20] = bytes[fraction];
+    out[21] = bytes[fraction + 1];
+    out[22] = bytes[fraction + 2];
+    out[23] = 0x5a;
+    this.length = 24;
+    return true;
+  }
+
   /** Writes `#second` and the fraction in source[#fractionStart, #fractionEnd). */
   #write(source: Buffer): void {
-    const second = this.#second;
-    const written = this.#written;
-    if (second !== this.#writtenSecond) {
-      const day = Math.floor(second / DAY_SECONDS);
-      if (day !== this.#writtenDay) writeDate(day, written, 0);
-      const ofDay = second - day * DAY_SECONDS;
-      writeTwo((ofDay / 3_600) | 0, written, 11);
-      writeTwo(((ofDay / 60) | 0) % 60, written, 14);
-      writeTwo(ofDay % 60, written, 17);
-      this.#writtenDay = day;
-      this.#writtenSecond = second;
-    }
+    this.#writeSecond(this.#second);
     const out = this.text.bytes;
-    for (let i = 0; i < 19; i++) out[i] = written[i]!;
     let at = 19;
     let end = this.#fractionEnd;
     if (end - this.#fractionStart > FRACTION_MAX_DIGITS) {
@@ -134,10 +139,31 @@ export class RecordTime {
     }
     if (end > this.#fractionStart) {
       out[at++] = 0x2e;
-      for (let p = this.#fractionStart; p < end; p++) out[at++] = source[p]!;
+      for (let p = this.#fractionStart; p < end; p++) out[at++] = source[p];
     }
     out[at++] = 0x5a;
     this.length = at;
+  }
+
+  /** Writes date and time of day, the first 19 characters. */
+  #writeSecond(second: number): void {
+    if (second === this.#textSecond) return;
+    const out = this.text.bytes;
+    const day = Math.floor(second / DAY_SECONDS);
+    if (day !== this.#textDay) {
+      writeDate(day, out, 0);
+      out[10] = 0x54;
+      out[13] = 0x3a;
+      out[16] = 0x3a;
+      this.#textDay = day;
+    }
+    const ofDay = (second - day * DAY_SECONDS) | 0;
+    const minutes = (ofDay / 60) | 0;
+    const hours = (minutes / 60) | 0;
+    writeTwo(hours, out, 11);
+    writeTwo(minutes - hours * 60, out, 14);
+    writeTwo(ofDay - minutes * 60, out, 17);
+    this.#textSecond = second;
   }
 
   /**
@@ -195,6 +221,17 @@ export class RecordTime {
     this.#second = local - offset;
     return true;
   }
+}
+
+/** So many digits as a number; -1 when they are not. */
+function digitsAt(bytes: Buffer, p: number, count: number): number {
+  let value = 0;
+  for (const end = p + count; p < end; p++) {
+    const digit = bytes[p] - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** Two digits as a number; NaN when they are not. */

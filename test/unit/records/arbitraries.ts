@@ -123,7 +123,14 @@ const { template } = fc.letrec<{ template: Template; value: Template[number][1] 
 
 function fill(shape: Template): fc.Arbitrary<string> {
   const members = shape.map(([name, value]) => {
-    const values = value === "text" ? texts() : value === "number" ? numbers() : value === "null" ? fc.constant("null") : fill(value);
+    const values =
+      value === "text"
+        ? texts()
+        : value === "number"
+          ? numbers()
+          : value === "null"
+            ? fc.constant("null")
+            : fill(value);
     return values.map((text) => `${name}:${text}`);
   });
   return fc.tuple(...members).map((list) => `{${list.join(",")}}`);
