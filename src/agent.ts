@@ -92,7 +92,7 @@ async function follow(options: AgentOptions, state: Store, signals: StopSignals)
     {
       waitingFor: () => [
         ...(phase === "starting" ? ["first sweep"] : []),
-        ...(pipelines.some((pipeline) => pipeline.journalFails) ? ["the state directory cannot be written"] : []),
+        ...(state.failing ? ["the state directory cannot be written"] : []),
       ],
       drainSoon: (graceMs) => drainSoon.announce(graceMs),
       status: () => {

@@ -2,7 +2,6 @@ import type { BatchPool } from "../batches/pool.ts";
 import { EventIdSeed } from "../batches/event-id.ts";
 import type { Batch } from "../core/batch.ts";
 import type { Clock } from "../core/clock.ts";
-import { describe } from "../core/errors.ts";
 import { TAIL_QUIET_DRAIN_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
 import type { Sink } from "../core/sink.ts";
@@ -10,6 +9,7 @@ import type { SourceFile } from "../core/source.ts";
 import type { StateStore } from "../core/state.ts";
 import { Cursor } from "./cursor.ts";
 import { ReadQueue } from "./queue.ts";
+import { reportWaiting } from "./report.ts";
 import { loseUnread } from "./settle.ts";
 import { Shipper } from "./shipper.ts";
 import type { TurnReader } from "./turn.ts";
@@ -60,11 +60,6 @@ export class Pipeline {
     this.sink = options.sink;
     this.#o = options;
     this.#shipper = new Shipper({ ...options, onRoom: () => this.#schedule() });
-  }
-
-  /** The state directory does not take what this pipeline writes; it waits. */
-  get journalFails(): boolean {
-    return this.#shipper.journalFails;
   }
 
   /** The cursor of a record in a batch that is being sent. */
@@ -137,7 +132,7 @@ export class Pipeline {
           this.#o.reader.endTail(cursor);
         } else if (cursor.scannedTo >= file.size) this.#o.reader.endTail(cursor);
       } catch (error) {
-        this.#report(error);
+        reportWaiting(this.#o.log, this.sink.name, error);
       }
       this.wake(file);
     }
@@ -188,7 +183,7 @@ export class Pipeline {
         this.#handle(cursor, turn, batch);
       }
     } catch (error) {
-      this.#report(error);
+      reportWaiting(this.#o.log, this.sink.name, error);
       this.#handle(cursor, "failed", batch);
     }
     this.#noteBatch(batch);
@@ -234,10 +229,5 @@ export class Pipeline {
       cursor.segment = undefined;
     }
     this.#shipper.ship(batch, cursors);
-  }
-
-  #report(error: unknown): void {
-    const message = `${describe(error)}; ${this.sink.name} waits and tries again, nothing is lost`;
-    this.#o.log.error("state_write_failed", message, { sink: this.sink.name });
   }
 }

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BatchPool } from "../batches/pool.ts";
 import type { Batch } from "../core/batch.ts";
-import { PannierError, describe } from "../core/errors.ts";
+import { PannierError } from "../core/errors.ts";
 import { UNCOMMITTED_SEGMENTS_MAX } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
 import { DeliveryAborted, type Sink } from "../core/sink.ts";
 import type { StateStore } from "../core/state.ts";
 import type { Cursor } from "./cursor.ts";
+import { reportWaiting } from "./report.ts";
 import { dropCommitted, nextCommit, settleSegments } from "./settle.ts";
 
 /** Pause after the journal could not be written. */
@@ -24,8 +25,6 @@ export class Shipper {
   readonly #work = new Set<Promise<void>>();
   readonly #cursors = new Map<Batch, readonly Cursor[]>();
   #segments = 0;
-  /** The last write to the journal failed; it is being tried again. */
-  journalFails = false;
 
   constructor(options: { sink: Sink; state: StateStore; pool: BatchPool; log: Log; onRoom: () => void }) {
     this.#sink = options.sink;
@@ -114,13 +113,10 @@ export class Shipper {
     for (;;) {
       try {
         write();
-        this.journalFails = false;
         return;
       } catch (error) {
         if (!(error instanceof PannierError) || error.code !== "state_write_failed") throw error;
-        this.journalFails = true;
-        const message = `${describe(error)}; ${this.#sink.name} waits and tries again, nothing is lost`;
-        this.#log.error("state_write_failed", message, { sink: this.#sink.name });
+        reportWaiting(this.#log, this.#sink.name, error);
         await sleep(RETRY_MS, undefined, { signal: this.#stop.signal });
       }
     }

@@ -41,6 +41,7 @@ export class Store implements StateStore {
   /** `journal.old` is there: a snapshot that would replace it has not been completed. */
   #hasOldJournal = false;
   #closed = false;
+  #failing = false;
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
@@ -48,6 +49,11 @@ export class Store implements StateStore {
     this.found = parts.found;
     this.scope = parts.scope;
     this.#journalMaxBytes = parts.journalMaxBytes ?? JOURNAL_MAX_BYTES;
+  }
+
+  /** The last change could not be written. Whoever wanted it tries again, so this ends once there is room. */
+  get failing(): boolean {
+    return this.#failing;
   }
 
   get files(): ReadonlyMap<number, FileRecord> {
@@ -149,7 +155,7 @@ export class Store implements StateStore {
    * unlinked file whose bytes wait for a sink that is down since yesterday) brings it back by changing it.
    */
   #write(entries: readonly Entry[], durable: boolean, dropped: readonly FileRecord[] = []): void {
-    const { journal, directory } = this.#parts;
+    const { journal, directory, log } = this.#parts;
     if (this.#closed)
       throw new PannierError("state_closed", "the state was changed after its stop", {
         hint: "this is a defect of pannier",
@@ -157,6 +163,7 @@ export class Store implements StateStore {
     try {
       journal.append([...dropped.flatMap((file) => [...entriesOf(file)]), ...entries], durable);
     } catch (error) {
+      this.#failing = true;
       this.#snapshotSoon();
       throw new PannierError(
         "state_write_failed",
@@ -168,6 +175,8 @@ export class Store implements StateStore {
         },
       );
     }
+    if (this.#failing) log.info("state_recovered", `the journal in ${directory} can be written again`);
+    this.#failing = false;
     for (const file of dropped) this.#table.adopt(file);
     for (const entry of entries) this.#table.apply(entry);
     if (journal.sizeBytes >= this.#journalMaxBytes || journal.failing) this.#snapshotSoon();

@@ -295,7 +295,8 @@ test("the volume of the state directory fills up: nothing is sent that cannot be
   const error = await agent.waitForLog("state_write_failed");
   expect(error.level).toBe("error");
   expect(error.msg).toContain("ENOSPC");
-  expect(error.msg).toContain("nothing is lost");
+  expect(error.msg).toContain("no line is lost");
+  expect(error["hint"]).toContain("free some space");
   await sleep(500);
   const before = receiver.stats().documents;
   lines.write(LINES);
@@ -305,6 +306,7 @@ test("the volume of the state directory fills up: nothing is sent that cannot be
   expect((await agent.get("/livez")).status).toBe(200);
 
   rmSync(filler);
+  await agent.waitForLog("state_recovered");
   await agent.waitForStatus(isCommitted);
   expect((await agent.get("/readyz")).status).toBe(200);
   await expectWhole(agent);
