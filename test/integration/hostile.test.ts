@@ -40,7 +40,7 @@ describe.each(ELASTICSEARCH_VERSIONS)("Elasticsearch %s", (version) => {
     writeFileSync(path, hostileFile(lines));
 
     const agent = startAgent(["run", path, "--to", `elasticsearch+${url}/${stream}`, "--state-dir", state, "--once"]);
-    expect(await agent.exited, JSON.stringify(agent.logs.slice(-5))).toEqual({ code: 0, signal: null });
+    expect(await agent.end(), JSON.stringify(agent.logs.slice(-5))).toEqual({ code: 0, signal: null });
     await refresh(url, stream);
 
     const marked = lines.filter((line) => line.marker !== undefined);

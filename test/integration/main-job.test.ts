@@ -106,7 +106,7 @@ async function feed(job: Job, forMs: number): Promise<void> {
 async function shipOnce(job: Job): Promise<void> {
   job.files.write(Infinity);
   const agent = job.start("--once");
-  expect(await agent.exited, JSON.stringify(agent.logs.slice(-5))).toEqual({ code: 0, signal: null });
+  expect(await agent.end(PATIENCE_MS), JSON.stringify(agent.logs.slice(-5))).toEqual({ code: 0, signal: null });
   expect(agent.logs.filter((line) => line.level === "error")).toEqual([]);
   await expectEachOnce(job);
   const random = seededRandom(SEED);

@@ -62,6 +62,8 @@ export interface Agent {
   /** What it has logged so far. Lines of stderr that are not JSON stand as `{code: "", msg}`. */
   readonly logs: readonly LogLine[];
   readonly exited: Promise<Exit>;
+  /** Waits for the end; when it does not come, kills it and says what the sinks last complained about. */
+  end(timeoutMs?: number): Promise<Exit>;
   stdout(): string;
   /** The first line with this code (also one that is there already); rejects when the process ends or time is over. */
   waitForLog(code: string, timeoutMs?: number): Promise<LogLine>;
@@ -141,10 +143,22 @@ export function startAgent(args: readonly string[], options: AgentOptions = {}):
   };
   const status = async (): Promise<Status> => (await (await get("/status")).json()) as Status;
 
+  const end = async (timeoutMs = WAIT_MS): Promise<Exit> => {
+    const exit = await Promise.race([exited, sleep(timeoutMs, undefined, { ref: false })]);
+    if (exit !== undefined) return exit;
+    const last = await status().then(
+      ({ sinks }) => sinks.map((sink) => `${sink.name} is ${sink.state}: ${sink.last_error?.message}`).join("\n"),
+      (error: unknown) => `no status: ${String(error)}`,
+    );
+    child.kill("SIGKILL");
+    throw new Error(`it had not ended after ${timeoutMs} ms; ${last}`);
+  };
+
   const agent: Agent = {
     pid: child.pid!,
     logs,
     exited,
+    end,
     stdout: () => stdout,
     waitForLog,
     get,
