@@ -56,8 +56,6 @@ async function follow(options: AgentOptions, state: Store, signals: StopSignals)
   const startedAt = new Date(clock.nowMs()).toISOString();
   const drainSoon = new DrainSoon(config.drainDeadlineMs, clock);
   let phase: AgentState = "starting";
-  /** The files as they were when all was stopped. */
-  let last: DrainFile[] | undefined;
 
   for (const { was, name } of config.sinks) if (was !== undefined) state.renameSink(was, name);
   const readBuffer = new ReadBuffer(plan.readBufferBytes, log);
@@ -124,17 +122,20 @@ async function follow(options: AgentOptions, state: Store, signals: StopSignals)
   else await signals.stopped;
 
   phase = "draining";
-  const record = startDrainRecord({ files: () => last ?? drainFiles(), log });
+  /** What the drain record is about: the files as they are, and at last as they were when all was stopped. */
+  let filesNow = drainFiles;
+  const drainRecord = startDrainRecord({ files: () => filesNow(), log });
   if (!complete) {
     const begunAtMs = clock.monotonicMs();
     const deadlineMs = drainSoon.deadlineMs() - DRAIN_REPORT_RESERVE_MS;
     complete = await finish(() => begunAtMs + deadlineMs, signals.second);
   }
   await Promise.all(pipelines.map((pipeline) => pipeline.stop()));
-  last = drainFiles();
+  const last = drainFiles();
+  filesNow = () => last;
   await catalogue.stop();
   await listeners.stop();
-  record.finish(complete ? "complete" : signals.second.aborted ? "second_signal" : "deadline");
+  drainRecord.finish(complete ? "complete" : signals.second.aborted ? "second_signal" : "deadline");
   return complete ? ExitCode.ok : ExitCode.undelivered;
 
   function each(action: (pipeline: Pipeline) => void): void {

@@ -40,7 +40,7 @@ function start(...more: string[]): Agent {
 async function stored(): Promise<Doc[]> {
   await refresh(url, index);
   const found: Doc[] = [];
-  for await (const hit of allDocuments(url, index, true)) found.push(hit._source);
+  for await (const { _source: source } of allDocuments(url, index, true)) found.push(source);
   return found.toSorted((a, b) => Number(a["log.offset"]) - Number(b["log.offset"]));
 }
 
@@ -177,7 +177,7 @@ describe.each(ELASTICSEARCH_VERSIONS)("Elasticsearch %s", (version) => {
     expect(await stored()).toHaveLength(LINES);
     expect(deadLetters()).toEqual([]);
     const ids: string[] = [];
-    for await (const hit of allDocuments(url, index, [])) ids.push(hit._id);
+    for await (const { _id: id } of allDocuments(url, index, [])) ids.push(id);
     expect(ids.toSorted()).toEqual(letters.map((letter) => String(letter["id"])).toSorted());
   });
 });

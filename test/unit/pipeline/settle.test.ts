@@ -93,7 +93,7 @@ test("a commit never passes a batch that is not settled, in whatever order they 
   fc.assert(
     fc.property(fc.array(rows, { minLength: 1, maxLength: 8 }), fc.infiniteStream(fc.nat()), (batches, random) => {
       const cursor = makeCursor(makeFile(100_000));
-      const open = [];
+      const open: ReturnType<typeof fill>[] = [];
       for (const records of batches) open.push(fill(cursor, open.at(-1)?.segment.to ?? 0, records));
       const end = open.at(-1)!.segment.to;
       let committed = 0;
