@@ -109,7 +109,7 @@ test("a line that is written in pieces is delivered whole, once", async () => {
     appendFileSync(log, piece);
     await sleep(300);
   }
-  await agent.waitForStatus((status) => status.files[0]?.ledger.delivered === 33);
+  await agent.waitForStatus((status) => status.files[0]?.ledger.delivered === 36);
   expect((await agent.stop()).code).toBe(0);
   expect(docs(agent).map((doc) => doc["message"])).toEqual(["one line in five pieces", "and another"]);
 });
