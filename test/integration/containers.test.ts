@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { Client } from "@elastic/elasticsearch";
@@ -16,6 +16,9 @@ let starting: Promise<StartedElasticsearchContainer> | undefined;
 let container: StartedElasticsearchContainer;
 
 beforeAll(() => {
+  // In a container, testcontainers looks for published ports at the bridge's gateway, as if the daemon ran outside. One
+  // that runs beside us publishes them where it was told to.
+  if (existsSync("/var/run/docker.pid")) process.env["TESTCONTAINERS_HOST_OVERRIDE"] ??= "127.0.0.1";
   directory = mkdtempSync(path.join(os.tmpdir(), "pannier-containers-"));
 });
 
