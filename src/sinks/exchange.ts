@@ -13,6 +13,8 @@ export const Verdict = {
   waiting: 4,
   /** An error of neither kind: breaker one decides when it lasts. */
   unclear: 5,
+  /** Refused for what it says if others passed in the same answer; else of neither kind. */
+  suspect: 6,
 } as const;
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 

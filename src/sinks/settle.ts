@@ -53,7 +53,7 @@ export async function settleAnswer(delivery: Settling, lane: Lane, at: number): 
     if (exchange.statuses[k] >= 500) delivery.batch.flags[load.records[at + k]] |= RecordFlag.maybeSent;
     const refused =
       verdict === Verdict.rejected ||
-      (verdict === Verdict.unclear && isPoison(delivery, load.records[at + k], typeOf(exchange, k), passedBefore));
+      (verdict !== Verdict.waiting && isGuilty(delivery, load.records[at + k], exchange, k, passedBefore));
     if (refused) await rejectOne(delivery, lane, at, k);
     else waiting ??= delivery.desk.destination.explain(exchange, k);
   }
@@ -83,13 +83,24 @@ function settleDelivered(delivery: Settling, lane: Lane, at: number): void {
   if (delivered > 0) desk.health.good();
 }
 
-/** Breaker one, for an error that is not known to be about the document. */
-function isPoison(delivery: Settling, record: number, type: string, passedBefore: number): boolean {
+/**
+ * An error that is not known to be about the document: it is when others passed in the same answer and its type can be
+ * either's fault, or by breaker one. The second form of such a record is not given as long again.
+ */
+function isGuilty(
+  delivery: Settling,
+  record: number,
+  exchange: Exchange,
+  position: number,
+  passedBefore: number,
+): boolean {
   const { batch, convicted, desk, poison } = delivery;
+  const passedNow = desk.health.deliveredLines;
   if ((batch.flags[record] & RecordFlag.asText) !== 0 && convicted.has(record)) return true;
-  if (!poison.failed(record, passedBefore, desk.health.deliveredLines)) return false;
+  const isSuspect = exchange.verdicts[position] === Verdict.suspect && passedNow > passedBefore;
+  if (!isSuspect && !poison.failed(record, passedBefore, passedNow)) return false;
   convicted.add(record);
-  desk.refusals.rejected(type);
+  desk.refusals.rejected(typeOf(exchange, position));
   return true;
 }
 

@@ -24,6 +24,12 @@ const ABOUT_THE_DOCUMENT: ReadonlySet<string> = new Set([
   "number_format_exception",
 ]);
 
+/**
+ * Errors that name both: a missing pipeline, which fails every record, and a field that cannot be mapped (a key that is too
+ * long, an array whose values would need two types), which fails one. What else is in the answer tells them apart.
+ */
+const ABOUT_THE_DOCUMENT_IF_OTHERS_PASS: ReadonlySet<string> = new Set(["illegal_argument_exception"]);
+
 /** Errors that are known to be about the destination: never taken for the document's fault, however long they last. */
 const ABOUT_THE_DESTINATION: ReadonlySet<string> = new Set([
   "index_closed_exception",
@@ -63,6 +69,7 @@ export function verdictOf(item: AnswerItem): Verdict {
   if (status === 401 || status === 403 || status === 429 || status === 503) return Verdict.waiting;
   if (ABOUT_THE_DOCUMENT.has(type)) return Verdict.rejected;
   if (ABOUT_THE_DESTINATION.has(type)) return Verdict.waiting;
+  if (status === 400 && ABOUT_THE_DOCUMENT_IF_OTHERS_PASS.has(type)) return Verdict.suspect;
   return Verdict.unclear;
 }
 

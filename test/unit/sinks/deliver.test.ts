@@ -55,6 +55,24 @@ describe("a delivery", () => {
     expect(made.sink.status()).toMatchObject({ rejected: 1, unexpectedConflicts: 0, deadLetters: 0, state: "ok" });
   });
 
+  test("what may be anybody's fault is the record's when others pass beside it, and waits when none does", async () => {
+    const list = records(3);
+    const [missing] = recordedItems("9.5.3", "missing pipeline");
+    // None passes: the pipeline is missing, and all wait. Then one alone is refused, with the same type.
+    rig.server.script.push(
+      () => bulkAnswer([missing, missing, missing]),
+      (seen) => {
+        for (const i of [0, 2]) rig.server.storeOne(seen.ids[i], seen.documents[i]);
+        return bulkAnswer([CREATED, missing, CREATED]);
+      },
+    );
+    const made = rig.open(list);
+    expect(await deliver(made)).toEqual(all(3, delivered));
+    expect(rig.server.seen.map(({ ids }) => ids)).toEqual([["r0", "r1", "r2"], ["r0", "r1", "r2"], ["r1"]]);
+    expect(rig.server.stored.get("r1")).toMatchObject({ tags: ["refused"] });
+    expect(made.sink.status()).toMatchObject({ rejected: 1, deadLetters: 0 });
+  });
+
   test("puts a record that is refused as text too into the dead letters, before it counts", async () => {
     const [, , refused] = recordedItems("9.5.3", "mixed");
     rig.server.script.push(
