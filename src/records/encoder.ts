@@ -13,6 +13,7 @@ import { Role } from "./roles.ts";
 import { Payload } from "./payload.ts";
 import type { Shape } from "./shape.ts";
 import { Shapes } from "./shapes.ts";
+import type { Written } from "./shapes.ts";
 import { SpanLog } from "./span-log.ts";
 import { RecordTime } from "./time/record-time.ts";
 import { Zone } from "./time/zone.ts";
@@ -67,6 +68,7 @@ class Encoder implements RecordEncoder {
   readonly #lastTime = new Window();
   readonly #log = new SpanLog();
   readonly #shapes = new Shapes();
+  readonly #written: Written = { out: Buffer.alloc(0), bodyStart: 0, bodyEnd: 0, tailStart: 0, end: 0 };
 
   constructor(options: RecordEncoderOptions) {
     const added = addedFields(options.fields, options.serviceName);
@@ -155,18 +157,18 @@ class Encoder implements RecordEncoder {
     const assigned = choice.best[Role.time] < 0;
     at = this.#writeTime(line, assigned, at);
     if (choice.level !== undefined) at = copyConstant(choice.level, out, at);
-    const bodyStart = at;
+    const written = this.#written;
+    written.out = out.bytes;
+    written.bodyStart = at;
     at = this.#writeMessage(at);
     at = this.#fields.write(source, this.#kinds[(line.flags !== 0 ? 1 : 0) | (assigned ? 2 : 0)], out, at);
     at = copyConstant(assigned ? ASSIGNED_COMMA : COMMA, out, at);
-    const bodyEnd = at;
+    written.bodyEnd = at;
     at = this.#own.writePlace(line, out, at);
-    const tailStart = at;
+    written.tailStart = at;
     at = this.#own.writeRest(line, choice, out, at);
-    if (learns) {
-      const body = out.bytes.subarray(bodyStart, bodyEnd);
-      this.#shapes.learn(source, members, choice, this.#log, body, bodyStart, out.bytes.subarray(tailStart, at));
-    }
+    written.end = at;
+    if (learns) this.#shapes.learn(source, members, choice, this.#log, written);
     return at;
   }
 

@@ -13,6 +13,15 @@ const SLOTS = 1_024;
 const IRREGULAR =
   MemberFlag.keyEscaped | MemberFlag.superseded | MemberFlag.blankKey | MemberFlag.hugeNumber | MemberFlag.unclean;
 
+/** Where a record stands in the output: its body from behind the level to the path, its tail from behind the offset on. */
+export interface Written {
+  out: Buffer;
+  bodyStart: number;
+  bodyEnd: number;
+  tailStart: number;
+  end: number;
+}
+
 /**
  * The shapes of the lines so far. Applications have few: a logger writes the same keys in the same order. A shape is learned from its second line on, so that keys
  * made of data fill no memory.
@@ -38,19 +47,8 @@ export class Shapes {
     }
   }
 
-  /**
-   * Learns the shape of the line that `find` did not know. `body` is what was written between level and path, with the spans of the line in it as
-   * the log has them (offsets into `out`, as `bodyStart` is); `tail` what was written behind the offset.
-   */
-  learn(
-    source: Window,
-    members: Members,
-    choice: Choice,
-    log: SpanLog,
-    body: Buffer,
-    bodyStart: number,
-    tail: Buffer,
-  ): void {
+  /** Learns the shape of the line that `find` did not know, once it is written: at the second line of that shape. */
+  learn(source: Window, members: Members, choice: Choice, log: SpanLog, written: Written): void {
     const hash = this.#hash;
     if (hash === 0 || !log.complete) return;
     if (this.#seen[hash & (SLOTS - 1)] !== hash) {
@@ -58,21 +56,22 @@ export class Shapes {
       return;
     }
     if (!isRegular(members) || !choice.isDecidedByShape(members.entries)) return;
+    const { out, bodyStart, bodyEnd, tailStart, end: tailEnd } = written;
     const texts: Buffer[] = [];
     const starts: number[] = [];
     const ends: number[] = [];
-    let written = 0;
+    let at = bodyStart;
     for (let i = 0; i < log.count; i++) {
       const start = placeOf(members, START_FIELDS, log.starts[i]);
       const end = placeOf(members, END_FIELDS, log.ends[i]);
       if (start < 0 || end < 0) return;
-      const at = log.at[i] - bodyStart;
-      texts.push(body.subarray(written, at));
+      texts.push(out.subarray(at, log.at[i]));
       starts.push(start);
       ends.push(end);
-      written = at + log.ends[i] - log.starts[i];
+      at = log.at[i] + log.ends[i] - log.starts[i];
     }
-    texts.push(body.subarray(written));
+    texts.push(out.subarray(at, bodyEnd));
+    const tail = out.subarray(tailStart, tailEnd);
     const { dialect } = choice;
     this.#add(new Shape(source.bytes, members, { hash, guards: choice.guards(), dialect, texts, starts, ends, tail }));
   }

@@ -304,7 +304,8 @@ export class FieldWriter {
       at = copyConstant(this.#vocabulary.names.textOf(parent), out, at);
       out.bytes[at++] = DOT;
     }
-    at = this.#copy(entries[entry + KEY_START], entries[entry + KEY_END], at);
+    // A key is the same for all lines of a shape, so it is none of the log's spans.
+    at = copySpan(this.#source, entries[entry + KEY_START], entries[entry + KEY_END], out, at);
     return this.#finishNamed(index, before, at);
   }
 
