@@ -92,7 +92,10 @@ async function follow(options: AgentOptions, state: Store, signals: StopSignals)
         ...(phase === "starting" ? ["first sweep"] : []),
         ...(state.failing ? ["the state directory cannot be written"] : []),
       ],
-      drainSoon: (graceMs) => drainSoon.announce(graceMs),
+      drainSoon: (graceMs) => {
+        drainSoon.announce(graceMs);
+        each((pipeline) => pipeline.hurry());
+      },
       status: () => {
         const formats = config.inputs.map((input) => input.format);
         const monotonicMs = clock.monotonicMs();

@@ -113,6 +113,13 @@ export class Pipeline {
     if (cursor !== undefined && file.status !== "replaced" && this.#queue.add(cursor)) this.#schedule();
   }
 
+  /** The end of the Pod was announced: the batch that is being filled goes soon, as do those after it. */
+  hurry(): void {
+    const batch = this.#batch;
+    if (batch !== undefined && batch.openedAtMs !== 0)
+      this.#ageBatch(batch, Math.min(this.#o.maxAgeMs, HURRIED_AGE_MS));
+  }
+
   /** From now on nothing waits for more: tails end when they are quiet, batches go when nothing is left to read. */
   finish(): void {
     this.#finishing = true;
@@ -209,8 +216,11 @@ export class Pipeline {
   #noteBatch(batch: Batch): void {
     if (batch !== this.#batch || batch.segments.length === 0 || batch.openedAtMs !== 0) return;
     batch.openedAtMs = this.#o.clock.monotonicMs();
+    this.#ageBatch(batch, this.#o.isHurried() ? Math.min(this.#o.maxAgeMs, HURRIED_AGE_MS) : this.#o.maxAgeMs);
+  }
+
+  #ageBatch(batch: Batch, maxAgeMs: number): void {
     clearTimeout(this.#ageTimer);
-    const maxAgeMs = this.#o.isHurried() ? Math.min(this.#o.maxAgeMs, HURRIED_AGE_MS) : this.#o.maxAgeMs;
     this.#ageTimer = setTimeout(() => this.#seal(batch), maxAgeMs);
   }
 
