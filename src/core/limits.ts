@@ -196,3 +196,13 @@ export const PROBE_MS = 10_000;
 /** Received bytes after which young buffers are collected, and how many such times make a full collection due (about 10 ms). */
 export const SCAVENGE_EVERY_BYTES = 1 * MiB;
 export const SCAVENGES_PER_COLLECTION = 256;
+
+/** Longest path on Linux, in bytes; a record has room for one. */
+export const PATH_MAX_BYTES = 4_096;
+
+/** Shapes of lines that an encoder remembers, by the memory they take: hundreds of the usual ones of 1 to 2 KiB. */
+export const SHAPES_MAX_BYTES = 512 * KiB;
+
+/** Members and bytes of keys of a line whose shape is remembered; what is larger seldom comes twice. */
+export const SHAPE_MAX_MEMBERS = 64;
+export const SHAPE_MAX_KEY_BYTES = 1 * KiB;

@@ -1,4 +1,4 @@
-import { ESCAPE_FACTOR, REASON_MAX_CHARS } from "../core/limits.ts";
+import { ESCAPE_FACTOR, PATH_MAX_BYTES, REASON_MAX_CHARS } from "../core/limits.ts";
 import { TIME_TEXT_BYTES } from "../core/record.ts";
 import type { Line, RecordEncoder } from "../core/record.ts";
 import type { Format } from "../core/config.ts";
@@ -35,8 +35,8 @@ const QUOTE = 0x22;
 
 /** Bytes of a document for the names and punctuation that pannier writes around what the line says. */
 const NAMES_MAX_BYTES = 1_024;
-/** Longest `Line.pathMember`: a path of 4,096 bytes, all escaped. */
-const PATH_MEMBER_MAX_BYTES = 4_096 * ESCAPE_FACTOR + 64;
+/** Longest `Line.pathMember`: the longest path, all escaped. */
+const PATH_MEMBER_MAX_BYTES = PATH_MAX_BYTES * ESCAPE_FACTOR + 64;
 
 const OPEN = new Constant('{"@timestamp":"');
 const MESSAGE = new Constant(',"message":');

@@ -17,9 +17,8 @@ import type { Members } from "./members.ts";
 import type { RecordTime } from "./time/record-time.ts";
 import { isHexId } from "./trace-id.ts";
 
-/** Members of a line whose shape is remembered, and bytes of all their keys. */
-export const SHAPE_MAX_MEMBERS = 64;
-export const SHAPE_MAX_KEY_BYTES = 1_024;
+/** What the objects and arrays of a shape take themselves. */
+const SHAPE_OBJECTS_BYTES = 1_024;
 
 /** What two lines of one shape may differ in. */
 const FLAGS_MASK = ~MemberFlag.valueEscaped;
@@ -51,6 +50,8 @@ export interface Guards {
 export class Shape {
   readonly hash: number;
   readonly guards: Guards;
+  /** Memory that it takes, roughly. */
+  readonly bytes: number;
   readonly #dialect: CompiledDialect;
   readonly #count: number;
   readonly #flags: Int32Array;
@@ -95,6 +96,8 @@ export class Shape {
     this.#starts = Int32Array.from(facts.starts);
     this.#ends = Int32Array.from(facts.ends);
     this.#tail = new Constant(facts.tail);
+    const numbers = count * 8 + this.#starts.length * 12;
+    this.bytes = SHAPE_OBJECTS_BYTES + numbers + this.#keys.bytes.length + this.#texts.bytes.length + facts.tail.length;
   }
 
   /** Whether the line in the table has this shape. */

@@ -1,12 +1,12 @@
 import type { Window } from "./copy.ts";
+import { SHAPE_MAX_KEY_BYTES, SHAPE_MAX_MEMBERS, SHAPES_MAX_BYTES } from "../core/limits.ts";
 import type { Choice } from "./choose.ts";
 import { ENTRY_SHIFT, FLAGS, KEY_END, KEY_START, MemberFlag, VALUE_END, VALUE_START } from "./members.ts";
 import type { Members } from "./members.ts";
-import { SHAPE_MAX_KEY_BYTES, SHAPE_MAX_MEMBERS, Shape, shapeHash } from "./shape.ts";
+import { Shape, shapeHash } from "./shape.ts";
 import type { SpanLog } from "./span-log.ts";
 
-/** Shapes that are remembered; when there are more, all are forgotten. One takes about 2 KiB. */
-const SHAPES_MAX = 256;
+/** Of the hash table: more than shapes fit into their memory. */
 const SLOTS = 1_024;
 
 /** Lines that differ from their shape's others in more than values. */
@@ -24,11 +24,12 @@ export interface Written {
 
 /**
  * The shapes of the lines so far. Applications have few: a logger writes the same keys in the same order. A shape is learned from its second line on, so that keys
- * made of data fill no memory.
+ * made of data fill no memory; when
+ * there are too many, all are forgotten.
  */
 export class Shapes {
   readonly #slots: (Shape | undefined)[] = Array.from({ length: SLOTS });
-  #count = 0;
+  #bytes = 0;
   /** Hashes that were seen once. */
   readonly #seen = new Int32Array(SLOTS);
   /** Hash of the line that was asked for last. */
@@ -77,14 +78,14 @@ export class Shapes {
   }
 
   #add(shape: Shape): void {
-    if (this.#count === SHAPES_MAX) {
+    if (this.#bytes + shape.bytes > SHAPES_MAX_BYTES) {
       this.#slots.fill(undefined);
-      this.#count = 0;
+      this.#bytes = 0;
     }
     let slot = shape.hash & (SLOTS - 1);
     while (this.#slots[slot] !== undefined) slot = (slot + 1) & (SLOTS - 1);
     this.#slots[slot] = shape;
-    this.#count++;
+    this.#bytes += shape.bytes;
   }
 }
 
