@@ -2,8 +2,8 @@ import { ESCAPE_FACTOR, PATH_MAX_BYTES, REASON_MAX_CHARS } from "../core/limits.
 import { TIME_TEXT_BYTES } from "../core/record.ts";
 import type { Line, RecordEncoder } from "../core/record.ts";
 import type { Format } from "../core/config.ts";
-import { checkKeys } from "./check-keys.ts";
-import { Choice } from "./choose.ts";
+import { checkKeys } from "./formats/check-keys.ts";
+import { Choice } from "./choose/choose.ts";
 import { Constant, copyConstant, copySpan, quoteSpan, Window } from "./copy.ts";
 import { compileDialects } from "./dialects/compile.ts";
 import { DIALECTS } from "./dialects/index.ts";
@@ -11,13 +11,13 @@ import { FLAGS, Kind, KIND_MASK, Members, VALUE_END, VALUE_START } from "./membe
 import { addedFields, OwnFields } from "./own.ts";
 import { Role } from "./roles.ts";
 import { Payload } from "./payload.ts";
-import type { Shape } from "./shape.ts";
-import { Shapes } from "./shapes.ts";
-import type { Written } from "./shapes.ts";
-import { SpanLog } from "./span-log.ts";
+import type { Shape } from "./shapes/shape.ts";
+import { Shapes } from "./shapes/shapes.ts";
+import type { Written } from "./shapes/shapes.ts";
+import { SpanLog } from "./shapes/span-log.ts";
 import { RecordTime } from "./time/record-time.ts";
 import { Zone } from "./time/zone.ts";
-import { FieldWriter } from "./write.ts";
+import { FieldWriter } from "./write/write.ts";
 
 export interface RecordEncoderOptions {
   readonly format: Format;

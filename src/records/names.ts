@@ -1,6 +1,6 @@
 import { Constant } from "./copy.ts";
 import { decodeText } from "./formats/json-text.ts";
-import { sampleHash } from "./keys.ts";
+import { sampleHash } from "./formats/keys.ts";
 
 /** Slots of the hash table, several times the names, so that a key without a name mostly meets an empty one. */
 const SLOTS = 4_096;

@@ -1,6 +1,6 @@
 import { LineFlag } from "../core/record.ts";
 import type { Line } from "../core/record.ts";
-import type { Choice } from "./choose.ts";
+import type { Choice } from "./choose/choose.ts";
 import { Constant, copyConstant, writeInteger } from "./copy.ts";
 import type { Window } from "./copy.ts";
 import type { Vocabulary } from "./dialects/compile.ts";

@@ -2,7 +2,7 @@ import type { Line } from "../core/record.ts";
 import { scanJson } from "./formats/json.ts";
 import type { Members } from "./members.ts";
 import { Window } from "./copy.ts";
-import { isUtf8Span, repairUtf8 } from "./utf8.ts";
+import { isUtf8Span, repairUtf8 } from "./formats/utf8.ts";
 
 const OPEN_BRACE = 0x7b;
 const LINE_FEED = 0x0a;

@@ -1,5 +1,5 @@
 import { ANY_KIND, ECS_KINDS, isOpened, METADATA_NAMES } from "../ecs.ts";
-import { Levels } from "../level.ts";
+import { Levels } from "../choose/level.ts";
 import { Kind } from "../members.ts";
 import { Names } from "../names.ts";
 import { Role, ROLE_FIELD } from "../roles.ts";

@@ -1,5 +1,5 @@
 import { JSON_MAX_DEPTH, JSON_MAX_MEMBERS, NUMBER_MAX_DIGITS } from "../../core/limits.ts";
-import { decodedHash, sampleHash } from "../keys.ts";
+import { decodedHash, sampleHash } from "./keys.ts";
 import {
   ENTRY_SHIFT,
   FLAGS,

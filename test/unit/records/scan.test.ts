@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { JSON_MAX_DEPTH, JSON_MAX_MEMBERS } from "../../../src/core/limits.ts";
-import { checkKeys } from "../../../src/records/check-keys.ts";
+import { checkKeys } from "../../../src/records/formats/check-keys.ts";
 import { scanJson } from "../../../src/records/formats/json.ts";
 import {
   ENTRY_SHIFT,

@@ -1,7 +1,7 @@
-import { Constant } from "./copy.ts";
-import type { Level } from "./dialects/dialect.ts";
-import { sampleHash } from "./keys.ts";
-import { Names } from "./names.ts";
+import { Constant } from "../copy.ts";
+import type { Level } from "../dialects/dialect.ts";
+import { sampleHash } from "../formats/keys.ts";
+import { Names } from "../names.ts";
 
 /** Longest name of a level, as loggers write it. */
 const LEVEL_MAX_BYTES = 16;

@@ -1,9 +1,9 @@
-import { JSON_MAX_DEPTH } from "../core/limits.ts";
-import { Constant, copyConstant, copySpan } from "./copy.ts";
-import type { Window } from "./copy.ts";
+import { JSON_MAX_DEPTH } from "../../core/limits.ts";
+import { Constant, copyConstant, copySpan } from "../copy.ts";
+import type { Window } from "../copy.ts";
 import type { Duplicates } from "./duplicates.ts";
-import { isHugeNumber, skipEscapedText, STOPS_TEXT } from "./formats/json-tokens.ts";
-import { keyText } from "./keys.ts";
+import { isHugeNumber, skipEscapedText, STOPS_TEXT } from "../formats/json-tokens.ts";
+import { keyText } from "../formats/keys.ts";
 import {
   ENTRY_SHIFT,
   FLAGS,
@@ -14,8 +14,8 @@ import {
   OWNER_SHIFT,
   VALUE_END,
   VALUE_START,
-} from "./members.ts";
-import type { Members } from "./members.ts";
+} from "../members.ts";
+import type { Members } from "../members.ts";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;

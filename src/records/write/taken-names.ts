@@ -1,8 +1,8 @@
-import type { Choice } from "./choose.ts";
-import type { Vocabulary } from "./dialects/compile.ts";
-import { decodedHash, keyText, sampleHash } from "./keys.ts";
-import { ENTRY_SHIFT, FLAGS, HASH, KEY_END, KEY_START, MemberFlag, NEXT } from "./members.ts";
-import type { Members } from "./members.ts";
+import type { Choice } from "../choose/choose.ts";
+import type { Vocabulary } from "../dialects/compile.ts";
+import { decodedHash, keyText, sampleHash } from "../formats/keys.ts";
+import { ENTRY_SHIFT, FLAGS, HASH, KEY_END, KEY_START, MemberFlag, NEXT } from "../members.ts";
+import type { Members } from "../members.ts";
 
 const BACKSLASH = 0x5c;
 

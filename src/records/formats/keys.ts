@@ -1,5 +1,5 @@
-import { decodeText } from "./formats/json-text.ts";
-import { FLAGS, KEY_END, KEY_START, MemberFlag } from "./members.ts";
+import { decodeText } from "./json-text.ts";
+import { FLAGS, KEY_END, KEY_START, MemberFlag } from "../members.ts";
 
 /** Makes collisions of the strong hash unpredictable; it decides nothing that is sent. */
 const MULTIPLIER = (Math.floor(Math.random() * 0x4000_0000) << 2) | 5;

@@ -1,7 +1,7 @@
-import { JSON_MAX_DEPTH, JSON_MAX_MEMBERS } from "../core/limits.ts";
+import { JSON_MAX_DEPTH, JSON_MAX_MEMBERS } from "../../core/limits.ts";
 import { isBlankKey, sameKey, strongHash } from "./keys.ts";
-import { ENTRY_SHIFT, FLAGS, HASH, KEY_END, KEY_START, MemberFlag, NAME, NEXT, OWNER_SHIFT } from "./members.ts";
-import type { Members } from "./members.ts";
+import { ENTRY_SHIFT, FLAGS, HASH, KEY_END, KEY_START, MemberFlag, NAME, NEXT, OWNER_SHIFT } from "../members.ts";
+import type { Members } from "../members.ts";
 
 const SLOTS = 4_096;
 

@@ -1,6 +1,6 @@
-import { Constant, copyConstant, copySpan, quoteSpan } from "./copy.ts";
-import type { Window } from "./copy.ts";
-import { FLAGS, Kind, KIND_MASK, VALUE_END, VALUE_START } from "./members.ts";
+import { Constant, copyConstant, copySpan, quoteSpan } from "../copy.ts";
+import type { Window } from "../copy.ts";
+import { FLAGS, Kind, KIND_MASK, VALUE_END, VALUE_START } from "../members.ts";
 
 const MEMBER = new Constant(',"app.duplicates":[');
 

@@ -1,13 +1,19 @@
-import type { Window } from "./copy.ts";
-import { SHAPE_MAX_KEY_BYTES, SHAPE_MAX_MEMBERS, SHAPES_MAX_BYTES } from "../core/limits.ts";
-import type { Choice } from "./choose.ts";
-import { ENTRY_SHIFT, FLAGS, KEY_END, KEY_START, MemberFlag, VALUE_END, VALUE_START } from "./members.ts";
-import type { Members } from "./members.ts";
+import type { Window } from "../copy.ts";
+import { SHAPE_MAX_KEY_BYTES, SHAPE_MAX_MEMBERS, SHAPES_MAX_BYTES } from "../../core/limits.ts";
+import type { Choice } from "../choose/choose.ts";
+import { ENTRY_SHIFT, FLAGS, KEY_END, KEY_START, MemberFlag, VALUE_END, VALUE_START } from "../members.ts";
+import type { Members } from "../members.ts";
 import { Shape, shapeHash } from "./shape.ts";
 import type { SpanLog } from "./span-log.ts";
 
 /** Of the hash table: more than shapes fit into their memory. */
-const SLOTS = 1_024;
+const SLOTS = 4_096;
+
+/**
+ * A full memory learns nothing more: to forget and learn again with every new combination of optional fields costs more than
+ * it brings. Only when most lines of a long stretch were strangers has the application changed, and all begins anew.
+ */
+const STRETCH_LINES = 1_000_000;
 
 /** Lines that differ from their shape's others in more than values. */
 const IRREGULAR =
@@ -24,12 +30,15 @@ export interface Written {
 
 /**
  * The shapes of the lines so far. Applications have few: a logger writes the same keys in the same order. A shape is learned from its second line on, so that keys
- * made of data fill no memory; when
- * there are too many, all are forgotten.
+ * made of data fill no memory.
  */
 export class Shapes {
   readonly #slots: (Shape | undefined)[] = Array.from({ length: SLOTS });
   #bytes = 0;
+  #isFull = false;
+  /** Lines, and those of unknown shape among them, since the memory became full. */
+  #lines = 0;
+  #strangers = 0;
   /** Hashes that were seen once. */
   readonly #seen = new Int32Array(SLOTS);
   /** Hash of the line that was asked for last. */
@@ -41,17 +50,30 @@ export class Shapes {
     if (members.count > SHAPE_MAX_MEMBERS) return undefined;
     const hash = shapeHash(members);
     this.#hash = hash;
+    this.#lines++;
     for (let slot = hash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
       const shape = this.#slots[slot];
-      if (shape === undefined) return undefined;
+      if (shape === undefined) return this.#notFound();
       if (shape.hash === hash && shape.matches(source, members)) return shape;
     }
+  }
+
+  #notFound(): undefined {
+    this.#strangers++;
+    if (this.#isFull && this.#lines >= STRETCH_LINES && this.#strangers * 2 > this.#lines) this.#forget();
+    return undefined;
+  }
+
+  #forget(): void {
+    this.#slots.fill(undefined);
+    this.#bytes = 0;
+    this.#isFull = false;
   }
 
   /** Learns the shape of the line that `find` did not know, once it is written: at the second line of that shape. */
   learn(source: Window, members: Members, choice: Choice, log: SpanLog, written: Written): void {
     const hash = this.#hash;
-    if (hash === 0 || !log.complete) return;
+    if (hash === 0 || this.#isFull || !log.complete) return;
     if (this.#seen[hash & (SLOTS - 1)] !== hash) {
       this.#seen[hash & (SLOTS - 1)] = hash;
       return;
@@ -79,8 +101,10 @@ export class Shapes {
 
   #add(shape: Shape): void {
     if (this.#bytes + shape.bytes > SHAPES_MAX_BYTES) {
-      this.#slots.fill(undefined);
-      this.#bytes = 0;
+      this.#isFull = true;
+      this.#lines = 0;
+      this.#strangers = 0;
+      return;
     }
     let slot = shape.hash & (SLOTS - 1);
     while (this.#slots[slot] !== undefined) slot = (slot + 1) & (SLOTS - 1);

@@ -1,6 +1,6 @@
-import type { Window } from "./copy.ts";
-import { Constant, copyConstant, copySpan } from "./copy.ts";
-import type { CompiledDialect } from "./dialects/compile.ts";
+import type { Window } from "../copy.ts";
+import { Constant, copyConstant, copySpan } from "../copy.ts";
+import type { CompiledDialect } from "../dialects/compile.ts";
 import {
   ENTRY_SHIFT,
   FLAGS,
@@ -12,10 +12,10 @@ import {
   MemberFlag,
   VALUE_END,
   VALUE_START,
-} from "./members.ts";
-import type { Members } from "./members.ts";
-import type { RecordTime } from "./time/record-time.ts";
-import { isHexId } from "./trace-id.ts";
+} from "../members.ts";
+import type { Members } from "../members.ts";
+import type { RecordTime } from "../time/record-time.ts";
+import { isHexId } from "../choose/trace-id.ts";
 
 /** What the objects and arrays of a shape take themselves. */
 const SHAPE_OBJECTS_BYTES = 1_024;
