@@ -16,7 +16,9 @@ export class Names {
   /** The bytes of name `id` are #bytes[#starts[id], #starts[id + 1]). */
   readonly #starts = new Int32Array(NAMES_MAX + 1);
   #bytes = Buffer.alloc(0);
-  readonly #texts: Constant[] = [new Constant("")];
+  readonly #names: string[] = [""];
+  /** Made when they are first asked for: few names are ever written. */
+  readonly #texts: (Constant | undefined)[] = [];
   readonly #decoded = Buffer.alloc(ESCAPED_MAX_BYTES);
 
   constructor(names: Iterable<string>) {
@@ -25,7 +27,7 @@ export class Names {
 
   /** How many numbers are in use, 0 included. */
   get size(): number {
-    return this.#texts.length;
+    return this.#names.length;
   }
 
   /** The number of a name; 0 when it is not in the set. */
@@ -35,14 +37,14 @@ export class Names {
   }
 
   textOf(id: number): Constant {
-    return this.#texts[id];
+    return (this.#texts[id] ??= new Constant(this.#names[id]));
   }
 
   /** The number of a name that is added if it is new. */
   add(name: string): number {
     const known = this.idOf(name);
     if (known !== 0) return known;
-    const id = this.#texts.push(new Constant(name)) - 1;
+    const id = this.#names.push(name) - 1;
     if (id === NAMES_MAX) throw new RangeError(`more than ${NAMES_MAX} names`);
     const bytes = Buffer.from(name);
     this.#hashes[id] = sampleHash(bytes, 0, bytes.length);

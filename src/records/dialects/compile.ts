@@ -5,6 +5,8 @@ import { Names } from "../names.ts";
 import { Role, ROLE_FIELD } from "../roles.ts";
 import type { RoleName } from "../roles.ts";
 import type { Dialect } from "./dialect.ts";
+import { Facts } from "./facts.ts";
+import type { FactSet } from "./facts.ts";
 import { expandKeys, pickedNames } from "./expand.ts";
 
 /** What becomes of an object under a name. */
@@ -29,12 +31,6 @@ export interface CompiledDialect {
   readonly unless: FactSet;
 }
 
-/** Up to 60 facts as two sets of bits. */
-export interface FactSet {
-  readonly low: number;
-  readonly high: number;
-}
-
 export interface Vocabulary {
   readonly names: Names;
   readonly dialects: readonly CompiledDialect[];
@@ -52,86 +48,79 @@ export interface Vocabulary {
   readonly addedCount: number;
 }
 
-const FACTS_MAX = 60;
-
 /** Turns the tables of the dialects, and names that the input adds, into tables over numbers. */
 export function compileDialects(dialects: readonly Dialect[], addedNames: readonly string[]): Vocabulary {
-  const names = new Names([...Object.keys(ECS_KINDS), ...METADATA_NAMES]);
-  for (const name of addedNames) for (const each of [name, ...parentsOf(name)]) names.add(each);
-  for (const field of Object.values(ROLE_FIELD)) names.add(field);
-  const facts = new Map<string, number>();
-  const factSet = (keys: readonly string[]): FactSet => {
-    let low = 0;
-    let high = 0;
-    for (const key of keys) {
-      if (!facts.has(key)) facts.set(key, facts.size);
-      names.add(key.split(":")[0]);
-      const bit = facts.get(key)!;
-      if (bit < FACTS_MAX / 2) low |= 1 << bit;
-      else high |= 1 << (bit - FACTS_MAX / 2);
-    }
-    return { low, high };
-  };
-  const keysOfRoles = dialects.map(expandKeys);
-  for (const keys of keysOfRoles) for (const key of [...keys.values()].flat()) names.add(key);
-  for (const key of dialects.flatMap(pickedNames)) names.add(key);
-  const sets = dialects.map((dialect) => ({ when: dialect.when.map(factSet), unless: factSet(dialect.unless ?? []) }));
-  if (facts.size > FACTS_MAX) throw new RangeError(`dialects use ${facts.size} facts, more than ${FACTS_MAX}`);
+  const facts = new Facts();
+  const conditions = dialects.map((dialect) => ({
+    when: dialect.when.map((set) => facts.set(set)),
+    unless: facts.set(dialect.unless ?? []),
+  }));
+  const names = new Names([
+    ...Object.keys(ECS_KINDS),
+    ...METADATA_NAMES,
+    ...Object.values(ROLE_FIELD),
+    ...addedNames.flatMap((name) => [name, ...parentsOf(name)]),
+    ...facts.keys(),
+    ...dialects.flatMap((dialect) => [...pickedNames(dialect), ...[...expandKeys(dialect).values()].flat()]),
+  ]);
+  const compiled = dialects.map((dialect, index) => ({ ...compileDialect(dialect, names), ...conditions[index] }));
 
-  const size = names.size;
-  const factsLow = new Int32Array(size << 3);
-  const factsHigh = new Int32Array(size << 3);
-  for (const [fact, bit] of facts) {
-    const [key, kindName] = fact.split(":");
-    for (const [name, kind] of Object.entries(Kind)) {
-      if (kindName !== undefined && kindName !== name) continue;
-      const at = (names.idOf(key) << 3) | kind;
-      if (bit < FACTS_MAX / 2) factsLow[at] |= 1 << bit;
-      else factsHigh[at] |= 1 << (bit - FACTS_MAX / 2);
-    }
-  }
-
-  const kinds = new Uint8Array(size).fill(ANY_KIND);
-  for (const [name, allowed] of Object.entries(ECS_KINDS)) kinds[names.idOf(name)] = allowed;
-  for (const name of METADATA_NAMES) kinds[names.idOf(name)] = 0;
-  for (const name of addedNames) kinds[names.idOf(name)] &= ~(1 << Kind.null);
-
-  const fieldRoles = new Uint8Array(size);
+  const fieldRoles = new Uint8Array(names.size);
   for (const [role, field] of Object.entries(ROLE_FIELD)) fieldRoles[names.idOf(field)] = Role[role as RoleName];
 
-  const added = new Uint8Array(size);
-  const mayOpen = new Uint8Array(size);
+  const added = new Uint8Array(names.size);
+  const mayOpen = new Uint8Array(names.size);
+  for (const { openings } of compiled) openings.forEach((opening, id) => (mayOpen[id] |= opening));
   addedNames.forEach((name, index) => {
     added[names.idOf(name)] = index + 1;
-    for (const parent of parentsOf(name)) mayOpen[names.idOf(parent)] = Opening.picked;
+    // So that the line's own member of that name is found where it is nested.
+    for (const parent of parentsOf(name)) mayOpen[names.idOf(parent)] |= Opening.picked;
   });
-  const compiled = dialects.map((dialect, index): CompiledDialect => {
-    const roles = new Uint8Array(size);
-    const ranks = new Uint8Array(size);
-    for (const [role, list] of keysOfRoles[index]) {
-      list.forEach((key, rank) => {
-        roles[names.idOf(key)] = Role[role];
-        ranks[names.idOf(key)] = rank;
-      });
-    }
-    const openings = new Uint8Array(size);
-    for (const key of pickedNames(dialect)) openings[names.idOf(key)] = Opening.picked;
-    for (const name of Object.keys(ECS_KINDS)) if (isOpened(name)) openings[names.idOf(name)] = Opening.dotted;
-    openings.forEach((opening, id) => (mayOpen[id] |= opening));
-    const levels = new Levels(dialect.levels);
-    return { name: dialect.name, roles, ranks, openings, levels, ...sets[index] };
-  });
+  const { low: factsLow, high: factsHigh } = facts.tables(names);
   return {
     names,
     dialects: compiled,
     factsLow,
     factsHigh,
-    kinds,
+    kinds: compileKinds(names, addedNames),
     fieldRoles,
     mayOpen,
     added,
     addedCount: addedNames.length,
   };
+}
+
+function compileDialect(dialect: Dialect, names: Names): Omit<CompiledDialect, "when" | "unless"> {
+  const roles = new Uint8Array(names.size);
+  const ranks = new Uint8Array(names.size);
+  for (const [role, keys] of expandKeys(dialect)) {
+    keys.forEach((key, rank) => {
+      roles[names.idOf(key)] = Role[role];
+      ranks[names.idOf(key)] = rank;
+    });
+  }
+  const openings = new Uint8Array(names.size);
+  for (const name of pickedNames(dialect)) openings[names.idOf(name)] = Opening.picked;
+  for (const name of Object.keys(ECS_KINDS)) if (isOpened(name)) openings[names.idOf(name)] = Opening.dotted;
+  return { name: dialect.name, roles, ranks, openings, levels: levelsOf(dialect) };
+}
+
+function compileKinds(names: Names, addedNames: readonly string[]): Uint8Array {
+  const kinds = new Uint8Array(names.size).fill(ANY_KIND);
+  for (const [name, allowed] of Object.entries(ECS_KINDS)) kinds[names.idOf(name)] = allowed;
+  for (const name of METADATA_NAMES) kinds[names.idOf(name)] = 0;
+  // A line that says nothing under an added name makes way for it.
+  for (const name of addedNames) kinds[names.idOf(name)] &= ~(1 << Kind.null);
+  return kinds;
+}
+
+/** The same for every input. */
+const levelsOfDialects = new Map<Dialect, Levels>();
+
+function levelsOf(dialect: Dialect): Levels {
+  const known = levelsOfDialects.get(dialect) ?? new Levels(dialect.levels);
+  levelsOfDialects.set(dialect, known);
+  return known;
 }
 
 /** `a.b.c` → `a`, `a.b` */
