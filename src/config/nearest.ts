@@ -5,7 +5,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   let bestDistance = Math.min(plain.length, Math.max(2, Math.floor(plain.length / 3) + 1));
   for (const candidate of candidates) {
     const other = normalise(candidate);
-    const beginning = plain.length > 2 && (other.startsWith(plain) || plain.startsWith(other));
+    const beginning = Math.min(plain.length, other.length) > 2 && (other.startsWith(plain) || plain.startsWith(other));
     const distance = beginning ? Math.min(1, Math.abs(other.length - plain.length)) : editDistance(plain, other);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }

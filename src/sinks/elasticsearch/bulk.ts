@@ -105,10 +105,11 @@ export class BulkDestination implements Destination {
       return { kind: "answered" };
     }
     const { type, reason } = errorBody.error();
-    const problem = describeError(status, type ?? "", this.#carrier.credentials.redact(reason), origin);
+    const redacted = this.#carrier.credentials.redact(reason);
+    const problem = describeError(status, type ?? "", redacted, origin);
     if (status === 413)
       return halve("size", status, "content_too_large", "the record alone is more than the server takes (413)");
-    if (status === 400 && !namesDestination(type)) return halve("content", status, type ?? "", reason);
+    if (status === 400 && !namesDestination(type)) return halve("content", status, type ?? "", redacted);
     const retryAfterMs = this.#retryAfterMs(headers);
     if (status === 429) return { kind: "busy", problem, retryAfterMs };
     const refused = status === 400 || status === 401 || status === 403;

@@ -3,7 +3,7 @@ import type { Log } from "../../core/log.ts";
 import type { Problem } from "../exchange.ts";
 import type { Carrier } from "./carrier.ts";
 import { type Control, callControl, member } from "./control.ts";
-import { describeError, describeFailure } from "./problem.ts";
+import { describeError, describeFailure, describeStranger } from "./problem.ts";
 import { TEMPLATE_VERSION, destinationName, missingGuarantees, templateBody, templateName } from "./template-body.ts";
 
 /** Overlaps are found by simulating pannier's template at a priority that nobody has; at 500 its own copy would collide. */
@@ -99,6 +99,8 @@ export async function inspectTemplate(
   const body = templateBody(config, SIMULATED_PRIORITY);
   const simulated = await callControl(carrier, { method: "POST", path: simulate, body }, signal);
   if ("kind" in simulated || simulated.status !== 200) return failure(simulated);
+  // Anybody can answer 200; what does not say which template would decide is no Elasticsearch.
+  if (member(simulated.json, "template") === undefined) return stranger(simulated);
   // The pattern is exactly one name, so what overlaps is what matches.
   const overlapping = member(simulated.json, "overlapping");
   const names = (Array.isArray(overlapping) ? overlapping : []).map((each) => String(member(each, "name")));
@@ -130,6 +132,7 @@ async function writeTemplate(
   const path = `/_index_template/${encodeURIComponent(templateName(config))}`;
   const written = await callControl(carrier, { method: "PUT", path, body: templateBody(config) }, signal);
   if ("kind" in written || written.status !== 200) return failure(written);
+  if (member(written.json, "acknowledged") !== true) return stranger(written);
   return { kind: "ours", version: TEMPLATE_VERSION };
 }
 
@@ -154,7 +157,13 @@ function firstTemplate(json: unknown): unknown {
 function failure(answer: Awaited<ReturnType<typeof callControl>>): TemplateFinding {
   if ("kind" in answer)
     return { kind: "unreachable", problem: describeFailure(answer.code, answer.message, answer.origin) };
+  if (answer.status < 400) return stranger(answer);
   return { kind: isDenied(answer) ? "denied" : "failed", problem: problemOf(answer) };
+}
+
+/** Something else than the server answers: batches wait as if nobody did. */
+function stranger({ status, origin }: Control): TemplateFinding {
+  return { kind: "unreachable", problem: describeStranger(status, origin) };
 }
 
 function isDenied({ status }: Control): boolean {

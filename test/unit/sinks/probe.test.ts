@@ -31,7 +31,7 @@ function serve(root: unknown, overlapping: readonly string[] = [], clockMs = 0):
     if (path === "/") return ok(root);
     if (path === "/_cat/health") return ok([{ epoch: String(Math.floor((Date.now() + clockMs) / 1_000)) }]);
     if (path.startsWith("/_index_template/_simulate"))
-      return ok({ overlapping: overlapping.map((name) => ({ name })) });
+      return ok({ template: {}, overlapping: overlapping.map((name) => ({ name })) });
     return undefined;
   });
 }

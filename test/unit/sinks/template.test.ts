@@ -51,7 +51,7 @@ describe("the template of a new stream", () => {
     const put: unknown[] = [];
     rig.server.controls.push((method, path, body) => {
       if (method === "PUT") put.push(path, JSON.parse(body));
-      return ok({ overlapping: [] });
+      return ok({ template: {}, overlapping: [], acknowledged: true });
     });
     const made = rig.open(records(1), { ...managed, index: "my-index", timestampType: "date" });
     expect(await deliver(made)).toEqual([delivered]);
@@ -99,9 +99,27 @@ describe("the template of a new stream", () => {
 });
 
 describe("trouble with the template", () => {
+  test("a page that answers 200 to everything has taken no template: records wait for the server", async () => {
+    let isServer = false;
+    rig.server.controls.push((method) => {
+      if (!isServer) return { status: 200, body: "<html>welcome</html>" };
+      return ok(method === "PUT" ? { acknowledged: true } : { template: {}, overlapping: [] });
+    });
+    const made = rig.open(records(1), managed, { backoffFirstMs: 30, backoffMaxMs: 30 });
+    const delivering = deliver(made);
+    await until(() => made.sink.status().lastError !== null);
+    expect(made.sink.status().lastError?.code).toBe("sink_not_elasticsearch");
+    expect(rig.server.seen).toEqual([]);
+    isServer = true;
+    await delivering;
+    expect(rig.server.calls).toContain(`PUT ${OWN}`);
+  });
+
   test("holds the first record back while the server is out of reach or starting", async () => {
     let ready = false;
-    rig.server.controls.push((method) => (ready ? ok({ overlapping: [], method }) : { status: 503, body: "" }));
+    rig.server.controls.push((method) =>
+      ready ? ok({ template: {}, overlapping: [], acknowledged: true, method }) : { status: 503, body: "" },
+    );
     const made = rig.open(records(1), managed, { backoffFirstMs: 30, backoffMaxMs: 30 });
     const delivering = made.sink.deliver(batchOf(made.source.records));
     await until(() => rig.server.calls.length >= 3);
@@ -131,13 +149,15 @@ describe("trouble with the template", () => {
   test("with credentials that heal: it is written before records get through", async () => {
     let good = false;
     const denied = { status: 401, body: '{"error":{"type":"security_exception","reason":"no"}}' };
-    rig.server.controls.push(() => (good ? ok({ overlapping: [] }) : denied));
-    rig.server.always = () => (good ? undefined : denied);
+    rig.server.controls.push(() => (good ? ok({ template: {}, overlapping: [], acknowledged: true }) : denied));
+    let refused = 0;
+    rig.server.always = () => {
+      if (good) return undefined;
+      good = ++refused === 2;
+      return denied;
+    };
     const made = rig.open(records(1), managed);
-    const delivering = made.sink.deliver(batchOf(made.source.records));
-    await until(() => rig.server.seen.length >= 2);
-    good = true;
-    await delivering;
+    expect(await deliver(made)).toEqual([delivered]);
     expect(rig.server.calls.at(-1)).toBe(`PUT ${OWN}`);
     expect(made.log.codes()).not.toContain("template_missing");
   });
