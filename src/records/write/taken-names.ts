@@ -17,6 +17,7 @@ export class TakenNames {
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
   readonly #hashes: number[] = [];
+  readonly #escaped: boolean[] = [];
   #count = 0;
 
   constructor(vocabulary: Vocabulary, choice: Choice) {
@@ -37,12 +38,13 @@ export class TakenNames {
     if (id !== 0 && (kinds[id] === 0 || (fieldRoles[id] !== 0 && this.#choice.best[fieldRoles[id]] >= 0))) return false;
     if (this.#isAtTop(bytes, members, out, start, end, escaped, hash)) return false;
     for (let i = 0; i < this.#count; i++) {
-      if (this.#hashes[i] === hash && sameText(out, this.#starts[i], this.#ends[i], escaped, out, start, end, escaped))
-        return false;
+      if (this.#hashes[i] !== hash) continue;
+      if (sameText(out, this.#starts[i], this.#ends[i], this.#escaped[i], out, start, end, escaped)) return false;
     }
     this.#starts[this.#count] = start;
     this.#ends[this.#count] = end;
     this.#hashes[this.#count] = hash;
+    this.#escaped[this.#count] = escaped;
     this.#count++;
     return true;
   }

@@ -198,6 +198,19 @@ describe("levels", () => {
   });
 });
 
+describe("names that pannier makes", () => {
+  test.each<[string, Record<string, unknown>]>([
+    ['"process":{"\\u0070id":"x"},"process.pid":true', { "app.process.pid": "x", "app.duplicates": ["true"] }],
+    ['"process.pid":true,"process":{"\\u0070id":"x"}', { "app.process.pid": true, "app.duplicates": ["x"] }],
+    ['"log":{"x":1},"log.\\u0078":2', { "log.x": 2, "app.duplicates": ["1"] }],
+    ['"app._id":1,"_id":2', { "app._id": 1, "app.duplicates": ["2"] }],
+    ['"app":{"_id":1},"_id":2', { app: { _id: 1 }, "app._id": 2 }],
+    ['"log.file.path":1,"log":{"file":{"path":2}}', { "app.log.file.path": 1, "app.duplicates": ["2"] }],
+  ])("are made once: %s", (members, expected) => {
+    expect(of(members)).toEqual(expected);
+  });
+});
+
 describe("errors", () => {
   test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
     [
