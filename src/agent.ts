@@ -15,7 +15,7 @@ import { Rescue } from "./pipeline/rescue.ts";
 import { TurnReader } from "./pipeline/turn.ts";
 import { createRecordEncoder } from "./records/encoder.ts";
 import { replayHandler } from "./replay.ts";
-import { type StopSignals, listenForStop } from "./signals.ts";
+import type { StopSignals } from "./signals.ts";
 import { createSink, openDeadLetters } from "./sinks/create.ts";
 import type { DeadLetters } from "./sinks/dead-letters.ts";
 import { openState } from "./state/open.ts";
@@ -32,6 +32,8 @@ export interface AgentOptions {
   readonly log: ProcessLog;
   readonly serviceName: string | undefined;
   readonly podUid: string | undefined;
+  /** When to stop. */
+  readonly signals: StopSignals;
 }
 
 /**
@@ -40,18 +42,16 @@ export interface AgentOptions {
  */
 export async function runAgent(options: AgentOptions): Promise<ExitCode> {
   const { config, log, podUid } = options;
-  const signals = listenForStop();
   const state = await openState({ directory: config.stateDir, podUid, clock: systemClock, log });
   try {
-    return await follow(options, state, signals);
+    return await follow(options, state);
   } finally {
     await state.stop();
-    signals.close();
   }
 }
 
-async function follow(options: AgentOptions, state: Store, signals: StopSignals): Promise<ExitCode> {
-  const { config, plan, log, once } = options;
+async function follow(options: AgentOptions, state: Store): Promise<ExitCode> {
+  const { config, plan, log, once, signals } = options;
   const clock = systemClock;
   const startedAt = new Date(clock.nowMs()).toISOString();
   const drainSoon = new DrainSoon(config.drainDeadlineMs, clock);

@@ -2,6 +2,7 @@ import { loadConfig } from "../../config/load.ts";
 import type { ExitCode } from "../../core/errors.ts";
 import { formatSize } from "../../core/units.ts";
 import type { Environment } from "../../config/variables.ts";
+import { listenForStop } from "../../signals.ts";
 import { createLog } from "../../telemetry/log.ts";
 import type { Arguments } from "../arguments.ts";
 import { estimates } from "../estimates.ts";
@@ -11,6 +12,8 @@ import { presentIn, serviceNameOf } from "../surroundings.ts";
 
 /** Follows and ships. What is wrong before the log is set up is thrown; after that it is in the log. */
 export async function run({ flags, once }: Arguments, env: Environment): Promise<ExitCode> {
+  // Before anything is said or loaded: as process 1 of a container it would not get a signal that nobody listens for.
+  const signals = listenForStop();
   const serviceName = serviceNameOf(env);
   const { config, plan, warnings, file } = loadConfig({
     flags,
@@ -35,10 +38,13 @@ export async function run({ flags, once }: Arguments, env: Environment): Promise
       log,
       serviceName,
       podUid: presentIn(env, "POD_UID"),
+      signals,
     });
   } catch (error) {
     logFatal(error, log, config.logLevel === "debug");
     log.close();
     return exitCodeOf(error);
+  } finally {
+    signals.close();
   }
 }
