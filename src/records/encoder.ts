@@ -116,9 +116,11 @@ class Encoder implements RecordEncoder {
 
   /** A line as text: it is none of JSON, or was refused as JSON. */
   #encodeText(line: Line, assigned: boolean, at: number): number {
-    const { source, start, end } = this.#payload;
     const out = this.#out;
     at = this.#writeTime(line, assigned, at);
+    // Reading it as JSON may have changed a copy of it; the text is the line's own.
+    this.#payload.set(line);
+    const { source, start, end } = this.#payload;
     at = copyConstant(MESSAGE, out, at);
     at = quoteSpan(source, start, end, out, at);
     if (line.refusedReason !== undefined) {

@@ -1,9 +1,11 @@
 import type { Line } from "../core/record.ts";
 import { scanJson } from "./formats/json.ts";
+import { LONE, PAIR, seenInTexts, surrogates } from "./formats/json-tokens.ts";
 import type { Members } from "./members.ts";
 import { Window } from "./copy.ts";
 import { isUtf8Span, repairUtf8 } from "./formats/utf8.ts";
 
+const BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
@@ -46,7 +48,13 @@ export class Payload {
     // The scanner runs up to a control character, which behind a line is its line end. Behind a cut line it is missing.
     const { bytes } = this.source;
     if (this.end >= bytes.length || bytes[this.end] >= 0x20) this.#copyToScratch();
+    seenInTexts.loneSurrogate = false;
     if (!scanJson(this.source.bytes, this.start, this.end, members)) return false;
+    if (seenInTexts.loneSurrogate) {
+      this.#copyToScratch();
+      repairSurrogates(scratch, this.end);
+      if (!scanJson(this.source.bytes, this.start, this.end, members)) return false;
+    }
     if (members.hasLineBreaks) {
       this.#copyToScratch();
       // A line break inside of a text is escaped, so that all that are found are white space.
@@ -75,6 +83,18 @@ export class Payload {
     this.start = 0;
     this.end = length;
     scratch[length] = 0;
+  }
+}
+
+/**
+ * Writes U+FFFD for halves of surrogate pairs, as for bytes that are not UTF-8: a server takes them, but does not find a word
+ * beside one. The escape of U+FFFD has the same length, and every backslash of valid JSON stands in a text.
+ */
+function repairSurrogates(bytes: Buffer, end: number): void {
+  for (let p = bytes.indexOf(BACKSLASH); p >= 0 && p < end; p = bytes.indexOf(BACKSLASH, p)) {
+    const kind = surrogates(bytes, p);
+    if (kind === LONE) bytes.write("fffd", p + 2, "latin1");
+    p += kind === PAIR ? 12 : 2;
   }
 }
 

@@ -29,6 +29,12 @@ export function skipWhiteSpace(bytes: Buffer, p: number, end: number): number {
   return end;
 }
 
+/** What the last scan has seen in texts beside their ends. */
+export const seenInTexts = {
+  /** Half of a surrogate pair, which is valid JSON and no character. */
+  loneSurrogate: false,
+};
+
 /** From the first stop inside a text to the offset of its closing quote; -1 when the text is not valid. */
 export function skipEscapedText(bytes: Buffer, p: number): number {
   for (;;) {
@@ -41,14 +47,39 @@ export function skipEscapedText(bytes: Buffer, p: number): number {
       const escape = ESCAPES[bytes[++p]];
       if (escape === 0) return -1;
       p++;
-      for (let digits = escape === 2 ? 4 : 0; digits > 0; digits--) {
-        if (HEX_VALUE[bytes[p]] === 255) return -1;
-        p++;
+      if (escape === 2) {
+        for (let digits = 4; digits > 0; digits--) if (HEX_VALUE[bytes[p++]] === 255) return -1;
+        const pair = surrogates(bytes, p - 6);
+        if (pair === LONE) seenInTexts.loneSurrogate = true;
+        else if (pair === PAIR) p += 6;
       }
     } else {
       return -1;
     }
   }
+}
+
+/** What a `\uXXXX` is: a character, a surrogate with its other half behind it, or one without. */
+export const CHARACTER = 0;
+export const PAIR = 1;
+export const LONE = 2;
+
+/** Looks at the escape that begins at bytes[p]; its digits are known to be there. */
+export function surrogates(bytes: Buffer, p: number): number {
+  const first = surrogateOf(bytes, p);
+  if (first === CHARACTER) return CHARACTER;
+  return first === HIGH && surrogateOf(bytes, p + 6) === LOW ? PAIR : LONE;
+}
+
+const HIGH = 1;
+const LOW = 2;
+
+/** The kind of `\uXXXX` at bytes[p]: HIGH for D800 to DBFF, LOW for DC00 to DFFF, else 0, also when there is no such escape. */
+function surrogateOf(bytes: Buffer, p: number): number {
+  if (bytes[p] !== BACKSLASH || bytes[p + 1] !== 0x75 || HEX_VALUE[bytes[p + 2]] !== 0xd) return 0;
+  const digit = HEX_VALUE[bytes[p + 3]];
+  if (digit < 8 || digit > 0xf || HEX_VALUE[bytes[p + 4]] > 0xf || HEX_VALUE[bytes[p + 5]] > 0xf) return 0;
+  return digit < 0xc ? HIGH : LOW;
 }
 
 function isDigit(c: number): boolean {
