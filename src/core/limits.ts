@@ -200,8 +200,8 @@ export const SCAVENGES_PER_COLLECTION = 256;
 /** Longest path on Linux, in bytes; a record has room for one. */
 export const PATH_MAX_BYTES = 4_096;
 
-/** Shapes of lines that an encoder remembers, by the memory they take: a thousand of the usual ones, as nine optional fields make. */
-export const SHAPES_MAX_BYTES = 1_536 * KiB;
+/** Memory of an encoder for the shapes of lines: over a thousand of the usual ones (nine optional fields make 512). */
+export const SHAPES_MAX_BYTES = 512 * KiB;
 
 /** Members and bytes of keys of a line whose shape is remembered; what is larger seldom comes twice. */
 export const SHAPE_MAX_MEMBERS = 64;

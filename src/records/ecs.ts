@@ -5,7 +5,7 @@ const number = 1 << Kind.number;
 const list = 1 << Kind.array;
 const object = 1 << Kind.object;
 const nothing = 1 << Kind.null;
-const scalar = text | number | (1 << Kind.true) | (1 << Kind.false);
+const scalar = text | number | (1 << Kind.boolean);
 export const ANY_KIND = 0xff;
 
 /**

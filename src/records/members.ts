@@ -1,7 +1,7 @@
 import { JSON_MAX_MEMBERS } from "../core/limits.ts";
 
 /** What a value is: the low bits of a member's flags. */
-export const Kind = { text: 1, number: 2, true: 3, false: 4, null: 5, object: 6, array: 7 } as const;
+export const Kind = { text: 1, number: 2, boolean: 3, null: 4, object: 5, array: 6 } as const;
 export const KIND_MASK = 7;
 
 /** What else is known about a member. A set of bits beside its kind. */

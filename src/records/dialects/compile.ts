@@ -44,7 +44,7 @@ export interface Vocabulary {
   /** Any dialect opens an object under it. */
   readonly mayOpen: Uint8Array;
   /** Which of the added names this is, from 1 on: index id. */
-  readonly added: Uint8Array;
+  readonly added: Uint16Array;
   readonly addedCount: number;
 }
 
@@ -68,7 +68,7 @@ export function compileDialects(dialects: readonly Dialect[], addedNames: readon
   const fieldRoles = new Uint8Array(names.size);
   for (const [role, field] of Object.entries(ROLE_FIELD)) fieldRoles[names.idOf(field)] = Role[role as RoleName];
 
-  const added = new Uint8Array(names.size);
+  const added = new Uint16Array(names.size);
   const mayOpen = new Uint8Array(names.size);
   for (const { openings } of compiled) openings.forEach((opening, id) => (mayOpen[id] |= opening));
   addedNames.forEach((name, index) => {

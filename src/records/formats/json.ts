@@ -106,12 +106,12 @@ export function scanJson(bytes: Buffer, start: number, end: number, members: Mem
         continue;
       } else if (c === 0x74) {
         if (bytes[p + 1] !== 0x72 || bytes[p + 2] !== 0x75 || bytes[p + 3] !== 0x65) return false;
-        flags |= Kind.true;
+        flags |= Kind.boolean;
         p += 4;
       } else if (c === 0x66) {
         if (bytes[p + 1] !== 0x61 || bytes[p + 2] !== 0x6c || bytes[p + 3] !== 0x73 || bytes[p + 4] !== 0x65)
           return false;
-        flags |= Kind.false;
+        flags |= Kind.boolean;
         p += 5;
       } else if (c === 0x6e) {
         if (bytes[p + 1] !== 0x75 || bytes[p + 2] !== 0x6c || bytes[p + 3] !== 0x6c) return false;

@@ -1,5 +1,6 @@
-import type { Window } from "../copy.ts";
-import { Constant, copyConstant, copySpan } from "../copy.ts";
+import { isHexId } from "../choose/trace-id.ts";
+import { copySpan } from "../copy.ts";
+import type { Constant, Window } from "../copy.ts";
 import type { CompiledDialect } from "../dialects/compile.ts";
 import {
   ENTRY_SHIFT,
@@ -15,10 +16,7 @@ import {
 } from "../members.ts";
 import type { Members } from "../members.ts";
 import type { RecordTime } from "../time/record-time.ts";
-import { isHexId } from "../choose/trace-id.ts";
-
-/** What the objects and arrays of a shape take themselves. */
-const SHAPE_OBJECTS_BYTES = 1_024;
+import type { ShapeMemory } from "./shape-memory.ts";
 
 /** What two lines of one shape may differ in. */
 const FLAGS_MASK = ~MemberFlag.valueEscaped;
@@ -43,6 +41,19 @@ export interface Guards {
   readonly ids: readonly { readonly entry: number; readonly digits: number }[];
 }
 
+/** What a shape is made of. */
+export interface ShapeFacts {
+  readonly hash: number;
+  readonly guards: Guards;
+  readonly dialect: CompiledDialect;
+  /** One more than there are stretches. */
+  readonly texts: readonly Buffer[];
+  /** Places in the table of where the stretches begin and end. A stretch that begins at a key takes its quote along. */
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+  readonly tail: Buffer;
+}
+
 /**
  * What became of a line, for all lines with the same keys, kinds of values and nesting in the same order: texts that are the same for all of them, and between
  * them stretches of the line, given as places in the span table. The rules of the normaliser need not be gone through again.
@@ -50,70 +61,56 @@ export interface Guards {
 export class Shape {
   readonly hash: number;
   readonly guards: Guards;
-  /** Memory that it takes, roughly. */
-  readonly bytes: number;
   readonly #dialect: CompiledDialect;
+  readonly #memory: ShapeMemory;
   readonly #count: number;
-  readonly #flags: Int32Array;
-  readonly #lengths: Int32Array;
-  readonly #keys: Window;
-  readonly #texts: Window;
-  readonly #textEnds: Int32Array;
-  /** Places in the table of where the stretches begin and end. A stretch that begins at a key takes its quote along. */
-  readonly #starts: Int32Array;
-  readonly #ends: Int32Array;
-  readonly #tail: Constant;
+  readonly #stretches: number;
+  /** Flags and length of the key for each member, then end of the text, start and end for each stretch. */
+  readonly #numbers: number;
+  /** All keys, then all texts, then the tail. */
+  readonly #keys: number;
+  readonly #texts: number;
+  readonly #tail: number;
+  readonly #end: number;
 
-  constructor(
-    bytes: Buffer,
-    members: Members,
-    facts: {
-      readonly hash: number;
-      readonly guards: Guards;
-      readonly dialect: CompiledDialect;
-      readonly texts: readonly Buffer[];
-      readonly starts: readonly number[];
-      readonly ends: readonly number[];
-      readonly tail: Buffer;
-    },
-  ) {
-    const { entries, count } = members;
+  /** Writes the shape of the line in the table into the memory, which must have room for it. */
+  constructor(bytes: Buffer, members: Members, facts: ShapeFacts, memory: ShapeMemory) {
     this.hash = facts.hash;
     this.guards = facts.guards;
     this.#dialect = facts.dialect;
-    this.#count = count;
-    this.#flags = new Int32Array(count);
-    const keys: Buffer[] = [];
-    for (let i = 0; i < count; i++) {
-      const at = i << ENTRY_SHIFT;
-      this.#flags[i] = entries[at + FLAGS] & FLAGS_MASK;
-      keys.push(bytes.subarray(entries[at + KEY_START], entries[at + KEY_END]));
-    }
-    this.#lengths = Int32Array.from(keys, (key) => key.length);
-    this.#keys = new Constant(Buffer.concat(keys)).source;
-    this.#textEnds = ends(facts.texts);
-    this.#texts = new Constant(Buffer.concat(facts.texts)).source;
-    this.#starts = Int32Array.from(facts.starts);
-    this.#ends = Int32Array.from(facts.ends);
-    this.#tail = new Constant(facts.tail);
-    const numbers = count * 8 + this.#starts.length * 12;
-    this.bytes = SHAPE_OBJECTS_BYTES + numbers + this.#keys.bytes.length + this.#texts.bytes.length + facts.tail.length;
+    this.#memory = memory;
+    this.#count = members.count;
+    this.#stretches = facts.starts.length;
+    const keys = keysOf(bytes, members);
+    this.#keys = memory.keepTexts(keys);
+    this.#texts = memory.keepTexts(facts.texts);
+    this.#tail = memory.keepTexts([facts.tail]);
+    this.#end = this.#tail + facts.tail.length;
+    const numbers = keys.flatMap((key, i) => [members.entries[(i << ENTRY_SHIFT) + FLAGS] & FLAGS_MASK, key.length]);
+    let textEnd = this.#texts;
+    facts.starts.forEach((start, i) => {
+      textEnd += facts.texts[i].length;
+      numbers.push(textEnd, start, facts.ends[i]);
+    });
+    this.#numbers = memory.keepNumbers(numbers);
   }
 
   /** Whether the line in the table has this shape. */
   matches(source: Window, members: Members): boolean {
     const { entries } = members;
     if (members.count !== this.#count) return false;
-    const keys = this.#keys.view;
+    const { numbers, text } = this.#memory;
+    const keys = text.view;
     const bytes = source.view;
-    let key = 0;
-    for (let i = 0; i < this.#count; i++) {
-      const at = i << ENTRY_SHIFT;
-      if ((entries[at + FLAGS] & FLAGS_MASK) !== this.#flags[i]) return false;
+    let number = this.#numbers;
+    let key = this.#keys;
+    for (let at = 0; at < this.#count << ENTRY_SHIFT; at += 1 << ENTRY_SHIFT) {
+      if ((entries[at + FLAGS] & FLAGS_MASK) !== numbers[number]) return false;
       const p = entries[at + KEY_START];
       const length = entries[at + KEY_END] - p;
-      if (length !== this.#lengths[i] || !equals(keys, key, bytes, p, length)) return false;
+      if (length !== numbers[number + 1] || !equals(keys, key, bytes, p, length)) return false;
       key += length;
+      number += 2;
     }
     return true;
   }
@@ -153,23 +150,31 @@ export class Shape {
   /** Writes everything from behind the level to the path of the file. */
   writeBody(source: Window, members: Members, out: Window, at: number): number {
     const { entries } = members;
-    const starts = this.#starts;
-    let text = 0;
-    for (let i = 0; i < starts.length; i++) {
-      const textEnd = this.#textEnds[i];
-      at = copySpan(this.#texts, text, textEnd, out, at);
-      text = textEnd;
-      const place = starts[i];
+    const { numbers, text } = this.#memory;
+    let from = this.#texts;
+    let number = this.#numbers + 2 * this.#count;
+    for (const last = number + 3 * this.#stretches; number < last; number += 3) {
+      const textEnd = numbers[number];
+      at = copySpan(text, from, textEnd, out, at);
+      from = textEnd;
+      const place = numbers[number + 1];
       const start = entries[place] - ((place & 7) === KEY_START ? 1 : 0);
-      at = copySpan(source, start, entries[this.#ends[i]], out, at);
+      at = copySpan(source, start, entries[numbers[number + 2]], out, at);
     }
-    return copySpan(this.#texts, text, this.#textEnds[starts.length], out, at);
+    return copySpan(text, from, this.#tail, out, at);
   }
 
   /** Writes everything behind the offset. */
   writeTail(out: Window, at: number): number {
-    return copyConstant(this.#tail, out, at);
+    return copySpan(this.#memory.text, this.#tail, this.#end, out, at);
   }
+}
+
+function keysOf(bytes: Buffer, { entries, count }: Members): Buffer[] {
+  return Array.from({ length: count }, (_, i) => {
+    const at = i << ENTRY_SHIFT;
+    return bytes.subarray(entries[at + KEY_START], entries[at + KEY_END]);
+  });
 }
 
 /** Compares four bytes at a time; the last four once more in part, when the length is no multiple of four. */
@@ -181,9 +186,4 @@ function equals(a: DataView, i: number, b: DataView, j: number, length: number):
   const last = length - 4;
   for (let k = 0; k < last; k += 4) if (a.getInt32(i + k) !== b.getInt32(j + k)) return false;
   return a.getInt32(i + last) === b.getInt32(j + last);
-}
-
-function ends(parts: readonly Buffer[]): Int32Array {
-  let end = 0;
-  return Int32Array.from(parts, (part) => (end += part.length));
 }

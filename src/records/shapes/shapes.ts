@@ -1,12 +1,14 @@
 import type { Window } from "../copy.ts";
-import { SHAPE_MAX_KEY_BYTES, SHAPE_MAX_MEMBERS, SHAPES_MAX_BYTES } from "../../core/limits.ts";
+import { SHAPE_MAX_KEY_BYTES, SHAPE_MAX_MEMBERS } from "../../core/limits.ts";
 import type { Choice } from "../choose/choose.ts";
 import { ENTRY_SHIFT, FLAGS, KEY_END, KEY_START, MemberFlag, VALUE_END, VALUE_START } from "../members.ts";
 import type { Members } from "../members.ts";
 import { Shape, shapeHash } from "./shape.ts";
+import { ShapeMemory } from "./shape-memory.ts";
 import type { SpanLog } from "./span-log.ts";
 
-/** Of the hash table: more than shapes fit into their memory. */
+/** Shapes that are remembered, if they are small enough for their memory, and slots of the hash table for them. */
+const SHAPES_MAX = 2_048;
 const SLOTS = 4_096;
 
 /**
@@ -34,7 +36,8 @@ export interface Written {
  */
 export class Shapes {
   readonly #slots: (Shape | undefined)[] = Array.from({ length: SLOTS });
-  #bytes = 0;
+  readonly #memory = new ShapeMemory();
+  #count = 0;
   #isFull = false;
   /** Lines, and those of unknown shape among them, since the memory became full. */
   #lines = 0;
@@ -66,7 +69,8 @@ export class Shapes {
 
   #forget(): void {
     this.#slots.fill(undefined);
-    this.#bytes = 0;
+    this.#memory.clear();
+    this.#count = 0;
     this.#isFull = false;
   }
 
@@ -96,20 +100,25 @@ export class Shapes {
     texts.push(out.subarray(at, bodyEnd));
     const tail = out.subarray(tailStart, tailEnd);
     const { dialect } = choice;
-    this.#add(new Shape(source.bytes, members, { hash, guards: choice.guards(), dialect, texts, starts, ends, tail }));
-  }
-
-  #add(shape: Shape): void {
-    if (this.#bytes + shape.bytes > SHAPES_MAX_BYTES) {
+    if (this.#hasRoom(members, starts.length, tailEnd - bodyStart)) {
+      const facts = { hash, guards: choice.guards(), dialect, texts, starts, ends, tail };
+      this.#add(new Shape(source.bytes, members, facts, this.#memory));
+    } else {
       this.#isFull = true;
       this.#lines = 0;
       this.#strangers = 0;
-      return;
     }
+  }
+
+  #hasRoom({ count }: Members, stretches: number, bytes: number): boolean {
+    return this.#count < SHAPES_MAX && this.#memory.hasRoom(2 * count + 3 * stretches, SHAPE_MAX_KEY_BYTES + bytes);
+  }
+
+  #add(shape: Shape): void {
     let slot = shape.hash & (SLOTS - 1);
     while (this.#slots[slot] !== undefined) slot = (slot + 1) & (SLOTS - 1);
     this.#slots[slot] = shape;
-    this.#bytes += shape.bytes;
+    this.#count++;
   }
 }
 
