@@ -39,6 +39,12 @@ export const JSON_MAX_DEPTH = 200;
 /** Digits of a number; longer ones go as text. Elasticsearch refuses more than 1,000. */
 export const NUMBER_MAX_DIGITS = 300;
 
+/**
+ * Bytes of a key; a line with a longer one is plain text. Elasticsearch takes up to 32,766 bytes for the name of a field with
+ * its parents, but refuses less once the limit of fields is reached.
+ */
+export const KEY_MAX_BYTES = 8 * KiB;
+
 /** Members of all objects of one line; a line with more is plain text, since the span table is fixed. */
 export const JSON_MAX_MEMBERS = 16_384;
 

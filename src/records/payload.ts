@@ -1,7 +1,8 @@
+import { KEY_MAX_BYTES } from "../core/limits.ts";
 import type { Line } from "../core/record.ts";
 import { scanJson } from "./formats/json.ts";
 import { LONE, PAIR, seenInTexts, surrogates } from "./formats/json-tokens.ts";
-import type { Members } from "./members.ts";
+import { ENTRY_SHIFT, KEY_END, KEY_START, type Members } from "./members.ts";
 import { Window } from "./copy.ts";
 import { isUtf8Span, repairUtf8 } from "./formats/utf8.ts";
 
@@ -50,6 +51,7 @@ export class Payload {
     if (this.end >= bytes.length || bytes[this.end] >= 0x20) this.#copyToScratch();
     seenInTexts.loneSurrogate = false;
     if (!scanJson(this.source.bytes, this.start, this.end, members)) return false;
+    if (this.end - this.start > KEY_MAX_BYTES && hasLongKey(members)) return false;
     if (seenInTexts.loneSurrogate) {
       this.#copyToScratch();
       repairSurrogates(scratch, this.end);
@@ -84,6 +86,13 @@ export class Payload {
     this.end = length;
     scratch[length] = 0;
   }
+}
+
+/** Whether a key is too long for servers; the line is then a text, in which everything is found. */
+function hasLongKey({ entries, count }: Members): boolean {
+  for (let at = 0; at < count << ENTRY_SHIFT; at += 1 << ENTRY_SHIFT)
+    if (entries[at + KEY_END] - entries[at + KEY_START] > KEY_MAX_BYTES) return true;
+  return false;
 }
 
 /**

@@ -9,6 +9,24 @@ const KEYWORD_MAX_CHARS = 1_024;
 /** Component templates by which Elasticsearch lets users change its log streams. */
 const COMPONENTS = ["logs@mappings", "logs@settings", "logs@custom"];
 
+/** What pannier itself adds to records, or takes from them for it. */
+const KEYWORDS = [
+  "log.level",
+  "log.logger",
+  "log.file.path",
+  "log.flags",
+  "tags",
+  "ecs.version",
+  "event.timestamp_source",
+  "service.name",
+  "host.name",
+  "process.thread.name",
+  "error.type",
+  "trace.id",
+  "span.id",
+  "transaction.id",
+];
+
 /** Name of the template that pannier writes. */
 export function templateName(config: ElasticsearchConfig): string {
   return `pannier-${destinationName(config)}`;
@@ -54,8 +72,11 @@ export function templateBody(config: ElasticsearchConfig, priority: number = TEM
           message: { type: "text" },
           "error.message": { type: "text" },
           "error.stack_trace": { type: "text" },
-          "log.level": { type: "keyword", ignore_above: KEYWORD_MAX_CHARS },
           "log.offset": { type: "long" },
+          "log.original_bytes": { type: "long" },
+          "process.pid": { type: "long" },
+          // Named, so that an application that fills the limit of fields cannot keep these from being searched.
+          ...Object.fromEntries(KEYWORDS.map((name) => [name, { type: "keyword", ignore_above: KEYWORD_MAX_CHARS }])),
         },
       },
     },
