@@ -1,6 +1,6 @@
 import type { Estimates } from "../config/plan.ts";
 import type { InputConfig } from "../core/config.ts";
-import { STATE_BUFFER_BYTES } from "../core/limits.ts";
+import { SHAPES_MAX_BYTES, STATE_BUFFER_BYTES } from "../core/limits.ts";
 import type { RecordEncoder } from "../core/record.ts";
 import { createRecordEncoder } from "../records/encoder.ts";
 import { MEMBERS_BYTES } from "../records/members.ts";
@@ -30,9 +30,10 @@ export function estimates(serviceName: string | undefined): Estimates {
       return encoder.maxEncodedBytes(maxLineBytes) + FRAME_BYTES;
     },
     sinkPools: memoryOf,
-    sharedPools: (maxLineBytes) => [
+    sharedPools: (maxLineBytes, inputs) => [
       { name: "line scratch", bytes: scratchBytes(maxLineBytes) },
       { name: "members of a line", bytes: MEMBERS_BYTES },
+      { name: "shapes of lines", bytes: inputs * SHAPES_MAX_BYTES },
       { name: "journal buffer", bytes: STATE_BUFFER_BYTES },
     ],
   };

@@ -12,7 +12,7 @@ export interface Estimates {
   /** A sink's own buffers, beside its batches: compression, repair, answers, TLS. */
   sinkPools(sink: SinkConfig, maxRecordBytes: number): readonly PlanLine[];
   /** What all sinks share beside the read buffer: scratch memory for lines, the journal's buffer. */
-  sharedPools(maxLineBytes: number): readonly PlanLine[];
+  sharedPools(maxLineBytes: number, inputs: number): readonly PlanLine[];
 }
 
 /** A configuration whose batches fit the limit, with the plan that proves it; or why there is none. */
@@ -79,7 +79,7 @@ function fit(
   });
   const lines = [
     { name: "read buffer", bytes: readBufferBytes },
-    ...estimates.sharedPools(maxLineBytes),
+    ...estimates.sharedPools(maxLineBytes, draft.inputs.length),
     ...sinks.flatMap((sink, i) => sinkLines(sink, sinkPlans[i], estimates.sinkPools(sink, maxRecordBytes))),
   ];
   const plannedBytes = lines.reduce((sum, line) => sum + line.bytes, 0);

@@ -59,7 +59,7 @@ export function skipEscapedText(bytes: Buffer, p: number): number {
   }
 }
 
-/** What a `\uXXXX` is: a character, a surrogate with its other half behind it, or one without. */
+/** What a `\uD83D` is: a character, a surrogate with its other half behind it, or one without. */
 export const CHARACTER = 0;
 export const PAIR = 1;
 export const LONE = 2;
@@ -74,7 +74,7 @@ export function surrogates(bytes: Buffer, p: number): number {
 const HIGH = 1;
 const LOW = 2;
 
-/** The kind of `\uXXXX` at bytes[p]: HIGH for D800 to DBFF, LOW for DC00 to DFFF, else 0, also when there is no such escape. */
+/** The kind of `\uD83D` at bytes[p]: HIGH for D800 to DBFF, LOW for DC00 to DFFF, else 0, also when there is no such escape. */
 function surrogateOf(bytes: Buffer, p: number): number {
   if (bytes[p] !== BACKSLASH || bytes[p + 1] !== 0x75 || HEX_VALUE[bytes[p + 2]] !== 0xd) return 0;
   const digit = HEX_VALUE[bytes[p + 3]];
