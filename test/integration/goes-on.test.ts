@@ -381,7 +381,7 @@ async function startEcho(): Promise<string> {
         ? { error: { root_cause: [error], ...error }, status: 401 }
         : request.url!.includes("_bulk")
           ? { errors: true, items: Array.from({ length: 3 }, () => item) }
-          : { acknowledged: true, overlapping: [] };
+          : { acknowledged: true, template: {}, overlapping: [] };
       response.writeHead(refused ? 401 : 200, {
         "content-type": "application/json",
         "x-elastic-product": "Elasticsearch",
