@@ -317,7 +317,16 @@ test("credentials are in no log, status or dead letter, whatever the server repe
   const key = "VnVhQ2ZHY0JDZGJrUW0tZTVhT3g6dWkybHAyYXhUTm1zeWFrdzl0dk5udw==";
   const inUrl = "hunter2hunter2";
   const basic = Buffer.from(`shipper:${password}`).toString("base64");
-  const secrets = [password, JSON.stringify(password).slice(1, -1), encodeURIComponent(password), key, inUrl, basic];
+  const decodedKey = Buffer.from(key, "base64").toString();
+  const secrets = [
+    decodedKey,
+    password,
+    JSON.stringify(password).slice(1, -1),
+    encodeURIComponent(password),
+    key,
+    inUrl,
+    basic,
+  ];
   const echo = await startEcho();
   writeFileSync(join(directory, "password"), password);
   writeFileSync(join(directory, "key"), key);

@@ -1,4 +1,5 @@
 import type { AuthConfig } from "../../core/config.ts";
+import { secretForms } from "../../core/secret-forms.ts";
 
 const MASK = "***";
 /** Shorter values would blot out half of a message. */
@@ -48,7 +49,9 @@ export class Credentials {
     } catch {
       // As above.
     }
-    return values.filter((value) => value !== undefined && value.length >= SECRET_MIN_CHARS) as string[];
+    return values
+      .flatMap((value) => (value === undefined ? [] : secretForms(value)))
+      .filter((value) => value.length >= SECRET_MIN_CHARS);
   }
 }
 
