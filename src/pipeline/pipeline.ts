@@ -12,7 +12,7 @@ import { ReadQueue } from "./queue.ts";
 import { reportWaiting } from "./report.ts";
 import { loseUnread } from "./settle.ts";
 import { Shipper } from "./shipper.ts";
-import type { TurnReader } from "./turn.ts";
+import type { Turn, TurnReader } from "./turn.ts";
 
 /** Pause after a journal or file failed. */
 const RETRY_MS = 1_000;
@@ -182,22 +182,21 @@ export class Pipeline {
     const batch = this.#batch;
     if (batch === undefined) return;
     const cursor = this.#queue.take();
+    let turn: Turn = "idle";
     try {
-      if (!this.#identify(cursor, false)) this.#queue.release(cursor);
-      else {
-        const turn = this.#o.reader.turn(cursor, batch);
-        if (batch.segments.length > this.#filling.length) this.#filling.push(cursor);
-        this.#handle(cursor, turn, batch);
-      }
+      if (this.#identify(cursor, false)) turn = this.#o.reader.turn(cursor, batch);
     } catch (error) {
       reportWaiting(this.#o.log, this.sink.name, error);
-      this.#handle(cursor, "failed", batch);
+      turn = "failed";
     }
+    // Also a turn that failed may have opened a segment; the list of cursors has to follow that of segments.
+    if (batch.segments.length > this.#filling.length) this.#filling.push(cursor);
+    this.#handle(cursor, turn, batch);
     this.#noteBatch(batch);
     this.#schedule();
   }
 
-  #handle(cursor: Cursor, turn: ReturnType<TurnReader["turn"]>, batch: Batch): void {
+  #handle(cursor: Cursor, turn: Turn, batch: Batch): void {
     if (turn === "progress" || turn === "full") this.#queue.again(cursor);
     else this.#queue.release(cursor);
     if (turn === "full") this.#seal(batch);

@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { BatchPool } from "../../../src/batches/pool.ts";
+import { systemClock } from "../../../src/core/clock.ts";
+import { PannierError } from "../../../src/core/errors.ts";
+import type { Sink } from "../../../src/core/sink.ts";
+import type { SourceFile } from "../../../src/core/source.ts";
+import type { CursorRecord, FileRecord, StateStore } from "../../../src/core/state.ts";
+import type { Cursor } from "../../../src/pipeline/cursor.ts";
+import { Pipeline } from "../../../src/pipeline/pipeline.ts";
+import type { TurnReader } from "../../../src/pipeline/turn.ts";
+
+function makeFile(ordinal: number): SourceFile {
+  const path = `/logs/${ordinal}.log`;
+  const record = { uid: ordinal, path, key: "0".repeat(32), seenMtimeMs: 0 } as unknown as FileRecord;
+  const facts = { input: 0, presentAtStart: true, startOffset: 0, predecessor: undefined, status: "live" } as const;
+  return { ordinal, record, ...facts, path, fd: -1, size: 10, mtimeMs: 0, quietSinceMs: 0 };
+}
+
+test("a turn that fails behind its first segment leaves every segment with its own cursor", async () => {
+  const marks: { file: number; sink: string }[] = [];
+  const state = {
+    openCursor: (file: FileRecord): CursorRecord => {
+      const facts = { start: 0, committed: 0, tail: Buffer.alloc(0), lastTime: "", sent: 0, boundaries: [] };
+      const terms = { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
+      return { sink: `cursor of ${file.uid}`, ...facts, ...terms, salts: new Map() };
+    },
+    markSent: (all: { file: FileRecord; cursor: CursorRecord }[]) =>
+      marks.push(...all.map(({ file, cursor }) => ({ file: file.uid, sink: cursor.sink }))),
+    commit: () => {},
+  } as unknown as StateStore;
+  const turn: TurnReader["turn"] = (cursor: Cursor, batch) => {
+    const { file } = cursor;
+    batch.segments.push({
+      file,
+      from: 0,
+      to: 10,
+      tail: Buffer.alloc(0),
+      lastTime: "",
+      terms: undefined,
+      deliveredLines: 0,
+    });
+    if (file.ordinal === 1) throw new PannierError("state_write_failed", "the journal takes no boundary");
+    return "full";
+  };
+  const say = (): void => {};
+  const pipeline = new Pipeline({
+    sink: { name: "s", start() {}, stop: () => Promise.resolve() } as unknown as Sink,
+    state,
+    pool: new BatchPool(2, 1_024),
+    reader: { turn } as unknown as TurnReader,
+    maxAgeMs: 60_000,
+    clock: systemClock,
+    log: { debug: say, info: say, warn: say, error: say },
+    ensureKey: () => true,
+    replace: () => {},
+    isHurried: () => false,
+  });
+  pipeline.addFile(makeFile(1));
+  pipeline.addFile(makeFile(2));
+  while (marks.length === 0) await sleep(1);
+  await pipeline.stop();
+  expect(marks).toEqual([
+    { file: 1, sink: "cursor of 1" },
+    { file: 2, sink: "cursor of 2" },
+  ]);
+});
