@@ -3,10 +3,8 @@ import { Batch } from "../core/batch.ts";
 /** The batch buffers of one sink: in_flight + 1, taken once. No free batch means: stop reading. */
 export class BatchPool {
   readonly #free: Batch[] = [];
-  readonly size: number;
 
   constructor(size: number, bufferBytes: number) {
-    this.size = size;
     // allocUnsafeSlow: memory of its own, so that nothing else keeps it or is kept by it.
     for (let slot = 0; slot < size; slot++) this.#free.push(new Batch(slot, Buffer.allocUnsafeSlow(bufferBytes)));
   }
@@ -18,9 +16,5 @@ export class BatchPool {
   give(batch: Batch): void {
     batch.reset();
     this.#free.push(batch);
-  }
-
-  get idle(): boolean {
-    return this.#free.length === this.size;
   }
 }

@@ -83,10 +83,6 @@ export class Cursor {
     return Math.max(0, this.file.size - this.read);
   }
 
-  get inFlight(): number {
-    return this.read - this.record.committed;
-  }
-
   get isCommitted(): boolean {
     return this.record.committed >= this.file.size;
   }

@@ -2,13 +2,11 @@ import path from "node:path";
 import type { Clock } from "../core/clock.ts";
 import type { ElasticsearchConfig, PlanLine, SinkConfig } from "../core/config.ts";
 import type { Log } from "../core/log.ts";
-import type { Compressor, RecordSource, Sink, Wire } from "../core/sink.ts";
+import type { Compressor, RecordSource, Sink } from "../core/sink.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { compressedBytes, sinkMemory } from "./elasticsearch/memory.ts";
 import { createElasticsearchSink } from "./elasticsearch/sink.ts";
-import { elasticsearchWire } from "./elasticsearch/wire.ts";
 import { createStdoutSink } from "./stdout/sink.ts";
-import { stdoutWire } from "./stdout/wire.ts";
 
 export interface CreateSinkOptions {
   readonly config: SinkConfig;
@@ -48,11 +46,6 @@ export function createSink(options: CreateSinkOptions): Sink {
 export function openDeadLetters(config: ElasticsearchConfig, stateDir: string): DeadLetters {
   const directory = path.join(stateDir, "dead-letters");
   return new DeadLetters({ directory, sink: config.name, config: config.deadLetters });
-}
-
-/** How a sink frames its documents. */
-export function wireOf(config: SinkConfig): Wire {
-  return config.type === "stdout" ? stdoutWire : elasticsearchWire;
 }
 
 /** What a sink holds beside its batches, for the memory plan. */
