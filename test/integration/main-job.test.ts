@@ -169,7 +169,7 @@ describe(`Elasticsearch ${ELASTICSEARCH_VERSIONS[0]}, seed ${SEED}`, () => {
       await agent.waitForLog("started");
       await feed(job, 2 * POWER_CUT_MS + seededRandom(SEED).below(LONGEST_LIFE_MS));
       await agent.kill9();
-      const cutBytes = journal.cut(POWER_CUT_MS);
+      const cutBytes = await journal.cut(POWER_CUT_MS);
       expect(cutBytes).toBeGreaterThan(0);
 
       job.files.write(Infinity);

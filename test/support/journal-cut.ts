@@ -1,45 +1,48 @@
 import { existsSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 
-const SAMPLE_INTERVAL_MS = 50;
 const NAMES = ["journal", "journal.old"];
+/** Ten seconds of samples; the oldest are overwritten. */
+const SAMPLES = 200;
+/** A sample is a time in milliseconds since 1970 and the size of each file, 0 for one that was not there. */
+const SAMPLE_LENGTH = 1 + NAMES.length;
 
-/** Watches the sizes of the journal, to cut off what was written last, as a power cut does. */
+/**
+ * Watches the sizes of the journal, to cut off what was written last, as a power cut does. A thread of its own watches: the
+ * test that writes a million lines keeps its own busy for seconds.
+ */
 export class JournalCut {
-  readonly #stateDir: string;
-  readonly #samples: { readonly atMs: number; readonly sizes: readonly number[] }[] = [];
-  readonly #timer: NodeJS.Timeout;
+  readonly #paths: readonly string[];
+  readonly #samples = new Float64Array(new SharedArrayBuffer(SAMPLES * SAMPLE_LENGTH * 8));
+  readonly #sampler: Worker;
 
   constructor(stateDir: string) {
-    this.#stateDir = stateDir;
-    this.#timer = setInterval(() => this.#sample(), SAMPLE_INTERVAL_MS);
-  }
-
-  #sample(): void {
-    this.#samples.push({ atMs: performance.now(), sizes: NAMES.map((name) => this.#size(name)) });
-  }
-
-  #size(name: string): number {
-    const path = join(this.#stateDir, name);
-    return existsSync(path) ? statSync(path).size : 0;
+    this.#paths = NAMES.map((name) => join(stateDir, name));
+    const workerData = { paths: this.#paths, samples: this.#samples };
+    this.#sampler = new Worker(new URL("journal-sampler.ts", import.meta.url), { workerData });
+    this.#sampler.unref();
   }
 
   /** Cuts every journal back to what it was `agoMs` ago; returns the bytes cut off. To be called when the agent is dead. */
-  cut(agoMs: number): number {
-    clearInterval(this.#timer);
-    const now = performance.now();
-    const then = this.#samples.findLast((sample) => sample.atMs <= now - agoMs);
+  async cut(agoMs: number): Promise<number> {
+    await this.#sampler.terminate();
+    const then = this.#sampleBefore(Date.now() - agoMs);
     let cutBytes = 0;
-    for (const [i, name] of NAMES.entries()) {
-      const [size, before] = [this.#size(name), then?.sizes[i] ?? 0];
+    for (const [i, path] of this.#paths.entries()) {
+      const [size, before] = [existsSync(path) ? statSync(path).size : 0, then[i]];
       if (before === 0 || before >= size) continue;
-      truncateSync(join(this.#stateDir, name), before);
+      truncateSync(path, before);
       cutBytes += size - before;
     }
     return cutBytes;
   }
 
-  stop(): void {
-    clearInterval(this.#timer);
+  /** The sizes in the last sample up to a moment; zeros when there is none. */
+  #sampleBefore(atMs: number): number[] {
+    let [latestMs, latest] = [0, 0];
+    for (let at = 0; at < this.#samples.length; at += SAMPLE_LENGTH)
+      if (this.#samples[at] <= atMs && this.#samples[at] > latestMs) [latestMs, latest] = [this.#samples[at], at];
+    return latestMs === 0 ? NAMES.map(() => 0) : [...this.#samples.subarray(latest + 1, latest + SAMPLE_LENGTH)];
   }
 }
