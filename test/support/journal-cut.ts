@@ -27,15 +27,21 @@ export class JournalCut {
   /** Cuts every journal back to what it was `agoMs` ago; returns the bytes cut off. To be called when the agent is dead. */
   async cut(agoMs: number): Promise<number> {
     await this.#sampler.terminate();
+    const grown = this.#grownSince(agoMs);
+    for (const { path, before } of grown) truncateSync(path, before);
+    return grown.reduce((sum, { size, before }) => sum + size - before, 0);
+  }
+
+  /** Whether a cut would find something. */
+  hasGrownSince(agoMs: number): boolean {
+    return this.#grownSince(agoMs).length > 0;
+  }
+
+  #grownSince(agoMs: number): { path: string; size: number; before: number }[] {
     const then = this.#sampleBefore(Date.now() - agoMs);
-    let cutBytes = 0;
-    for (const [i, path] of this.#paths.entries()) {
-      const [size, before] = [existsSync(path) ? statSync(path).size : 0, then[i]];
-      if (before === 0 || before >= size) continue;
-      truncateSync(path, before);
-      cutBytes += size - before;
-    }
-    return cutBytes;
+    return this.#paths
+      .map((path, i) => ({ path, size: existsSync(path) ? statSync(path).size : 0, before: then[i] }))
+      .filter(({ size, before }) => before > 0 && before < size);
   }
 
   /** The sizes in the last sample up to a moment; zeros when there is none. */
