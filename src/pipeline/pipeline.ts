@@ -185,6 +185,7 @@ export class Pipeline {
     let turn: Turn = "idle";
     try {
       if (this.#identify(cursor, false)) turn = this.#o.reader.turn(cursor, batch);
+      if (turn === "changed") this.#o.replace(cursor.file);
     } catch (error) {
       reportWaiting(this.#o.log, this.sink.name, error);
       turn = "failed";
@@ -200,7 +201,6 @@ export class Pipeline {
     if (turn === "progress" || turn === "full") this.#queue.again(cursor);
     else this.#queue.release(cursor);
     if (turn === "full") this.#seal(batch);
-    if (turn === "changed") this.#o.replace(cursor.file);
     if (turn === "failed") setTimeout(() => this.wake(cursor.file), RETRY_MS).unref();
   }
 

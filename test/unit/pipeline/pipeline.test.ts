@@ -17,18 +17,53 @@ function makeFile(ordinal: number): SourceFile {
   return { ordinal, record, ...facts, path, fd: -1, size: 10, mtimeMs: 0, quietSinceMs: 0 };
 }
 
+/** A pipeline whose parts do what the test says. */
+function makePipeline(parts: {
+  turn: TurnReader["turn"];
+  markSent?: StateStore["markSent"];
+  replace?: () => void;
+}): Pipeline {
+  const openCursor = (file: FileRecord): CursorRecord => {
+    const facts = { start: 0, committed: 0, tail: Buffer.alloc(0), lastTime: "", sent: 0, boundaries: [] };
+    const terms = { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
+    return { sink: `cursor of ${file.uid}`, ...facts, ...terms, salts: new Map() };
+  };
+  const say = (): void => {};
+  return new Pipeline({
+    sink: { name: "s", start() {}, stop: () => Promise.resolve() } as unknown as Sink,
+    state: { openCursor, markSent: parts.markSent ?? say, commit: say } as unknown as StateStore,
+    pool: new BatchPool(2, 1_024),
+    reader: { turn: parts.turn } as unknown as TurnReader,
+    maxAgeMs: 60_000,
+    clock: systemClock,
+    log: { debug: say, info: say, warn: say, error: say },
+    ensureKey: () => true,
+    replace: parts.replace ?? say,
+    isHurried: () => false,
+  });
+}
+
+test("new content whose record cannot be journaled yet is taken up again", async () => {
+  let refusals = 1;
+  let replaced = false;
+  const refused = new PannierError("state_write_failed", "the journal takes no record");
+  const pipeline = makePipeline({
+    turn: () => "changed",
+    replace() {
+      if (refusals-- > 0) throw refused;
+      replaced = true;
+    },
+  });
+  pipeline.addFile(makeFile(1));
+  while (!replaced) await sleep(10);
+  await pipeline.stop();
+});
+
 test("a turn that fails behind its first segment leaves every segment with its own cursor", async () => {
   const marks: { file: number; sink: string }[] = [];
-  const state = {
-    openCursor: (file: FileRecord): CursorRecord => {
-      const facts = { start: 0, committed: 0, tail: Buffer.alloc(0), lastTime: "", sent: 0, boundaries: [] };
-      const terms = { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
-      return { sink: `cursor of ${file.uid}`, ...facts, ...terms, salts: new Map() };
-    },
-    markSent: (all: { file: FileRecord; cursor: CursorRecord }[]) =>
-      marks.push(...all.map(({ file, cursor }) => ({ file: file.uid, sink: cursor.sink }))),
-    commit: () => {},
-  } as unknown as StateStore;
+  const markSent = (all: readonly { file: FileRecord; cursor: CursorRecord }[]): void => {
+    marks.push(...all.map(({ file, cursor }) => ({ file: file.uid, sink: cursor.sink })));
+  };
   const turn: TurnReader["turn"] = (cursor: Cursor, batch) => {
     const { file } = cursor;
     batch.segments.push({
@@ -43,19 +78,7 @@ test("a turn that fails behind its first segment leaves every segment with its o
     if (file.ordinal === 1) throw new PannierError("state_write_failed", "the journal takes no boundary");
     return "full";
   };
-  const say = (): void => {};
-  const pipeline = new Pipeline({
-    sink: { name: "s", start() {}, stop: () => Promise.resolve() } as unknown as Sink,
-    state,
-    pool: new BatchPool(2, 1_024),
-    reader: { turn } as unknown as TurnReader,
-    maxAgeMs: 60_000,
-    clock: systemClock,
-    log: { debug: say, info: say, warn: say, error: say },
-    ensureKey: () => true,
-    replace: () => {},
-    isHurried: () => false,
-  });
+  const pipeline = makePipeline({ turn, markSent });
   pipeline.addFile(makeFile(1));
   pipeline.addFile(makeFile(2));
   while (marks.length === 0) await sleep(1);
