@@ -35,6 +35,7 @@ export function describeStatus(agent: {
         cursors.map((cursor) => [cursor.record.sink, describeLedger(ledgerOf(cursor.record, file.size, cursor.read))]),
       );
       const behind = cursors.toSorted((a, b) => a.record.committed - b.record.committed)[0];
+      const ahead = cursors.toSorted((a, b) => b.read - a.read).find(({ format }) => format !== undefined);
       const lagBytes = behind === undefined ? file.size : Math.max(0, file.size - behind.record.committed);
       return {
         path: file.path,
@@ -43,8 +44,8 @@ export function describeStatus(agent: {
         generation: file.record.generation,
         size: file.size,
         read: Math.max(0, ...cursors.map((cursor) => cursor.read)),
-        format: agent.formats[file.input],
-        dialect: null,
+        format: ahead?.format ?? agent.formats[file.input],
+        dialect: ahead?.dialect ?? null,
         lag_bytes: lagBytes,
         lag_seconds: lagBytes === 0 ? 0 : Math.round(agent.monotonicMs - file.quietSinceMs) / 1000,
         ledger: behind === undefined ? null : ledgers[behind.record.sink],

@@ -52,6 +52,9 @@ export interface RecordEncoder {
   encode(line: Line, out: Buffer, at: number): number;
   /** Upper bound of a document's size for a payload of that many bytes. */
   maxEncodedBytes(payloadBytes: number): number;
+  /** What the line before was taken for, and its dialect if it has one. */
+  readonly lastFormat: string;
+  readonly lastDialect: string | null;
 }
 
 /** The last bytes before an offset, to compare when the file is read again. */

@@ -31,6 +31,9 @@ export class Cursor {
   continuesAt = -1;
   /** Bytes below may have been sent by an earlier process. */
   readonly maybeSentBelow: number;
+  /** What the last line of the last turn was taken for; undefined before the first. */
+  format: string | undefined = undefined;
+  dialect: string | null = null;
   /** Set once the file's key is known. */
   seed: EventIdSeed | undefined = undefined;
   /** The segment that is being filled, and the batch that it is in. */

@@ -90,6 +90,7 @@ export class TurnReader {
     const base = cursor.read - start;
     const stop = Math.min(end, cursor.nextBoundary() - base);
     const line = this.#writer.line;
+    const countBefore = batch.count;
     line.knownUtf8 = isUtf8(bytes.subarray(start, bytes.lastIndexOf(LF, stop - 1) + 1 || start));
     let at = start;
     let turn: Turn = "progress";
@@ -126,6 +127,7 @@ export class TurnReader {
       }
       at = next;
     }
+    if (batch.count > countBefore) this.#writer.noteFormat(cursor, input.encoder);
     // A boundary inside a line is of other content than this; the bytes decide.
     if (turn === "progress" && overlongEnd === 0 && at < stop && stop < end) cursor.record.boundaries = [];
     this.#writer.advance(cursor, bytes, start - before, at, base + at);
@@ -211,6 +213,7 @@ export class TurnReader {
       line.knownUtf8 = isUtf8(bytes.subarray(payloadStart, wholeEnd));
       if (!this.#writer.write(cursor, batch, encoder, start, payloadStart, wholeEnd, chunk.end, from, to, cutBytes))
         return "full";
+      this.#writer.noteFormat(cursor, encoder);
       if (unterminated) cursor.continuesAt = to;
     }
     this.#writer.advance(cursor, this.#tail.bytes, 0, this.#tail.length, to);

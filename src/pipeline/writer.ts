@@ -91,6 +91,12 @@ export class EventWriter {
     return true;
   }
 
+  /** Notes what the last line was taken for. Once per turn: nobody looks more often. */
+  noteFormat(cursor: Cursor, encoder: RecordEncoder): void {
+    cursor.format = encoder.lastFormat;
+    cursor.dialect = encoder.lastDialect;
+  }
+
   /** Moves the cursor to `offset`; bytes[tailFrom, at) end there. */
   advance(cursor: Cursor, bytes: Buffer, tailFrom: number, at: number, offset: number): void {
     cursor.readTail.set(bytes, tailFrom, at);

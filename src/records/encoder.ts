@@ -6,6 +6,7 @@ import { checkKeys } from "./formats/check-keys.ts";
 import { Choice } from "./choose/choose.ts";
 import { Constant, copyConstant, copySpan, quoteSpan, Window } from "./copy.ts";
 import { compileDialects } from "./dialects/compile.ts";
+import type { CompiledDialect } from "./dialects/compile.ts";
 import { DIALECTS } from "./dialects/index.ts";
 import { FLAGS, Kind, KIND_MASK, Members, VALUE_END, VALUE_START } from "./members.ts";
 import { addedFields, OwnFields } from "./own.ts";
@@ -68,6 +69,8 @@ class Encoder implements RecordEncoder {
   readonly #lastTime = new Window();
   readonly #log = new SpanLog();
   readonly #shapes = new Shapes();
+  /** Of the last line; undefined when it was text. */
+  #dialect: CompiledDialect | undefined = undefined;
   readonly #written: Written = { out: Buffer.alloc(0), bodyStart: 0, bodyEnd: 0, tailStart: 0, end: 0 };
 
   constructor(options: RecordEncoderOptions) {
@@ -97,6 +100,14 @@ class Encoder implements RecordEncoder {
     return payloadBytes * ESCAPE_FACTOR + this.#constantBytes;
   }
 
+  get lastFormat(): string {
+    return this.#dialect === undefined ? "plain" : "json";
+  }
+
+  get lastDialect(): string | null {
+    return this.#dialect?.name ?? null;
+  }
+
   encode(line: Line, buffer: Buffer, at: number): number {
     const payload = this.#payload;
     this.#out.set(buffer);
@@ -117,6 +128,7 @@ class Encoder implements RecordEncoder {
   /** A line as text: it is none of JSON, or was refused as JSON. */
   #encodeText(line: Line, assigned: boolean, at: number): number {
     const out = this.#out;
+    this.#dialect = undefined;
     at = this.#writeTime(line, assigned, at);
     // Reading it as JSON may have changed a copy of it; the text is the line's own.
     this.#payload.set(line);
@@ -142,6 +154,7 @@ class Encoder implements RecordEncoder {
     if (guards.time >= 0 && !shape.readTime(source, members, this.#time)) return -1;
     const level = guards.level >= 0 ? shape.levelOf(source, members) : NO_LEVEL;
     if (level === undefined || !shape.hasIds(source, members)) return -1;
+    this.#dialect = shape.dialect;
     at = this.#writeTime(line, guards.time < 0, at);
     at = copyConstant(level, out, at);
     at = shape.writeBody(source, members, out, at);
@@ -155,6 +168,7 @@ class Encoder implements RecordEncoder {
     const choice = this.#choice;
     const out = this.#out;
     this.#choose();
+    this.#dialect = choice.dialect;
     this.#log.clear();
     const assigned = choice.best[Role.time] < 0;
     at = this.#writeTime(line, assigned, at);

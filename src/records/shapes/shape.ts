@@ -61,7 +61,7 @@ export interface ShapeFacts {
 export class Shape {
   readonly hash: number;
   readonly guards: Guards;
-  readonly #dialect: CompiledDialect;
+  readonly dialect: CompiledDialect;
   readonly #memory: ShapeMemory;
   readonly #count: number;
   readonly #stretches: number;
@@ -77,7 +77,7 @@ export class Shape {
   constructor(bytes: Buffer, members: Members, facts: ShapeFacts, memory: ShapeMemory) {
     this.hash = facts.hash;
     this.guards = facts.guards;
-    this.#dialect = facts.dialect;
+    this.dialect = facts.dialect;
     this.#memory = memory;
     this.#count = members.count;
     this.#stretches = facts.starts.length;
@@ -133,7 +133,7 @@ export class Shape {
     const { entries } = members;
     const at = this.guards.level;
     const quote = (entries[at + FLAGS] & KIND_MASK) === Kind.text ? 1 : 0;
-    return this.#dialect.levels.find(source.bytes, entries[at + VALUE_START] + quote, entries[at + VALUE_END] - quote);
+    return this.dialect.levels.find(source.bytes, entries[at + VALUE_START] + quote, entries[at + VALUE_END] - quote);
   }
 
   hasIds(source: Window, members: Members): boolean {

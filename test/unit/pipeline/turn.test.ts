@@ -26,6 +26,8 @@ const encoder: RecordEncoder = {
   encode: (line: Line, out, at) =>
     at + out.write(`${line.flags}:${line.bytes.toString("hex", line.start, line.end)}`, at),
   maxEncodedBytes: (payloadBytes) => 2 * payloadBytes + 8,
+  lastFormat: "plain",
+  lastDialect: null,
 };
 const wire: Wire = {
   overheadBytes: 64,
