@@ -64,9 +64,20 @@ export interface FileRecord {
   headBytes: number;
   /** 32 hex digits; "" until it is first used. Never computed again after that. */
   key: string;
+  /** The latest copy of it. The content lives on there once its own file holds another one. */
+  copy: CopyPlace | undefined;
+  /** Its size as far as the journal knows, in bytes: what is gone before it was committed is lost up to here. */
+  seenBytes: number;
   /** When the file was last found to be gone, milliseconds since 1970; 0 while it exists. */
   goneAtMs: number;
   readonly cursors: Map<string, CursorRecord>;
+}
+
+/** Another file that holds the beginning of a content: what copytruncate makes. */
+export interface CopyPlace {
+  readonly device: string;
+  readonly inode: string;
+  readonly birthtimeMs: number;
 }
 
 /** What this start found in the state directory. */
@@ -79,6 +90,8 @@ export interface Commit {
   readonly tail: Buffer;
   readonly lastTime: string;
   readonly terms: Terms;
+  /** Size of the file, if it was seen to be larger than `committed`. */
+  readonly seenBytes?: number;
 }
 
 /**
@@ -104,6 +117,10 @@ export interface StateStore {
   /** Sets head and key, once. */
   nameFile(file: FileRecord, headHash: string, headBytes: number, key: string): void;
   moveFile(file: FileRecord, path: string): void;
+  /** Another file holds the beginning of this one's content. */
+  addCopy(file: FileRecord, copy: CopyPlace): void;
+  /** The file was seen to be so large; a smaller size than the known one is not written. */
+  noteSize(file: FileRecord, seenBytes: number): void;
   /** Marks a file as gone, or (0) as back. */
   markGone(file: FileRecord, goneAtMs: number): void;
   /** The cursor of a sink in a file, made with `start` when there is none. */

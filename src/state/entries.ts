@@ -13,6 +13,8 @@ export type Entry =
   | NameEntry
   | MoveEntry
   | GoneEntry
+  | CopyEntry
+  | SizeEntry
   | CursorEntry
   | SentEntry
   | BoundaryEntry
@@ -87,6 +89,22 @@ export interface GoneEntry {
   readonly at: number;
 }
 
+/** Another file that holds the beginning of its content. */
+export interface CopyEntry {
+  readonly t: "copy";
+  readonly file: number;
+  readonly device: string;
+  readonly inode: string;
+  readonly born: number;
+}
+
+/** It was seen to be so large. */
+export interface SizeEntry {
+  readonly t: "size";
+  readonly file: number;
+  readonly seen: number;
+}
+
 export interface CursorEntry {
   readonly t: "cursor";
   readonly file: number;
@@ -133,6 +151,8 @@ export interface CommitEntry {
   readonly deadLettered?: number;
   readonly cut?: number;
   readonly lost?: number;
+  /** Size of the file, where it was more than `to`. */
+  readonly seen?: number;
 }
 
 /** A sink has a new name; its cursors go with it. */

@@ -28,6 +28,8 @@ const KNOWN: Readonly<Record<Entry["t"], true>> = {
   name: true,
   move: true,
   gone: true,
+  copy: true,
+  size: true,
   cursor: true,
   sent: true,
   boundary: true,

@@ -7,8 +7,8 @@ import type { FileRecord } from "../core/state.ts";
 import { SNAPSHOT } from "./directory.ts";
 import { FORMAT_VERSION } from "./entries.ts";
 import type { Entry } from "./entries.ts";
+import { entriesOf } from "./entries-of.ts";
 import { LineFile } from "./line-file.ts";
-import { entriesOf } from "./table.ts";
 import type { Table } from "./table.ts";
 
 const fsyncLater = promisify(fsync);

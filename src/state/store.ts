@@ -4,14 +4,14 @@ import type { Clock } from "../core/clock.ts";
 import { describe, ExitCode, PannierError } from "../core/errors.ts";
 import { JOURNAL_MAX_BYTES, SNAPSHOT_RETRY_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
-import type { Boundary, Commit, CursorRecord, FileRecord, Found, StateStore } from "../core/state.ts";
+import type { Boundary, Commit, CopyPlace, CursorRecord, FileRecord, Found, StateStore } from "../core/state.ts";
 import { OLD_JOURNAL } from "./directory.ts";
 import type { Entry } from "./entries.ts";
+import { entriesOf } from "./entries-of.ts";
 import type { Journal } from "./journal.ts";
 import type { Lock } from "./lock.ts";
 import { writeSnapshot } from "./snapshot.ts";
 import type { Handler } from "./socket.ts";
-import { entriesOf } from "./table.ts";
 import type { Table } from "./table.ts";
 import { commitEntries } from "./totals.ts";
 
@@ -79,6 +79,16 @@ export class Store implements StateStore {
 
   markGone(file: FileRecord, goneAtMs: number): void {
     if (file.goneAtMs !== goneAtMs) this.#change(file, { t: "gone", file: file.uid, at: goneAtMs });
+  }
+
+  addCopy(file: FileRecord, { device, inode, birthtimeMs: born }: CopyPlace): void {
+    const { copy } = file;
+    if (copy?.device === device && copy.inode === inode && copy.birthtimeMs === born) return;
+    this.#change(file, { t: "copy", file: file.uid, device, inode, born });
+  }
+
+  noteSize(file: FileRecord, seenBytes: number): void {
+    if (seenBytes > file.seenBytes) this.#change(file, { t: "size", file: file.uid, seen: seenBytes });
   }
 
   openCursor(file: FileRecord, sink: string, start: number): CursorRecord {

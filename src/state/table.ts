@@ -1,4 +1,4 @@
-import type { Boundary, CursorRecord, FileRecord, Terms } from "../core/state.ts";
+import type { Boundary, CursorRecord, FileRecord } from "../core/state.ts";
 import type { BoundaryEntry, CommitEntry, Entry, FileEntry } from "./entries.ts";
 
 /** Most cursors never have a salt, and an empty Map takes 240 bytes; so they share this one until they need their own. */
@@ -61,6 +61,14 @@ export class Table {
         if (file !== undefined) file.goneAtMs = entry.at;
         return;
       }
+      case "copy": {
+        const { device, inode, born: birthtimeMs } = entry;
+        const file = this.files.get(entry.file);
+        if (file !== undefined) file.copy = { device, inode, birthtimeMs };
+        return;
+      }
+      case "size":
+        return this.#see(entry.file, entry.seen);
       case "cursor": {
         const cursors = this.files.get(entry.file)?.cursors;
         if (cursors === undefined || cursors.has(entry.sink)) return;
@@ -117,6 +125,8 @@ export class Table {
       headHash: entry.head ?? "",
       headBytes: entry.headBytes ?? 0,
       key: entry.key ?? "",
+      copy: undefined,
+      seenBytes: 0,
       goneAtMs: entry.gone ?? 0,
       cursors: new Map(),
     });
@@ -128,6 +138,11 @@ export class Table {
     file.headHash = headHash;
     file.headBytes = headBytes;
     file.key = key;
+  }
+
+  #see(uid: number, seenBytes: number): void {
+    const file = this.files.get(uid);
+    if (file !== undefined && seenBytes > file.seenBytes) file.seenBytes = seenBytes;
   }
 
   #bound(entry: BoundaryEntry): void {
@@ -147,6 +162,7 @@ export class Table {
    */
   #commit(entry: CommitEntry): void {
     const cursor = this.cursor(entry.file, entry.sink);
+    this.#see(entry.file, entry.seen ?? entry.to);
     if (cursor === undefined || entry.to <= cursor.committed) return;
     cursor.committed = entry.to;
     cursor.tailText = Buffer.from(entry.tail, "base64").toString("latin1");
@@ -175,56 +191,4 @@ export class Table {
       cursors.set(name, cursor);
     }
   }
-}
-
-/** The entries that say all about one file; a snapshot is these for every file. */
-export function* entriesOf(file: FileRecord): Generator<Entry> {
-  yield {
-    t: "file",
-    file: file.uid,
-    device: file.device,
-    inode: file.inode,
-    born: file.birthtimeMs,
-    path: file.path,
-    mtime: file.seenMtimeMs,
-    generation: file.generation,
-    ...(file.lastPath !== file.path && { now: file.lastPath }),
-    ...(file.headHash !== "" && { head: file.headHash, headBytes: file.headBytes }),
-    ...(file.key !== "" && { key: file.key }),
-    ...(file.goneAtMs !== 0 && { gone: file.goneAtMs }),
-  };
-  for (const cursor of file.cursors.values()) yield* entriesOfCursor(file.uid, cursor);
-}
-
-function* entriesOfCursor(file: number, cursor: CursorRecord): Generator<Entry> {
-  const { sink, start, committed, sent } = cursor;
-  yield { t: "cursor", file, sink, start };
-  if (committed > start) yield commitEntry(file, sink, committed, cursor.tail, cursor.lastTime, cursor);
-  if (sent > start) yield { t: "sent", file, sink, to: sent };
-  for (const boundary of cursor.boundaries) yield { t: "boundary", file, sink, ...boundary };
-  for (const [from, salt] of cursor.salts) yield { t: "salt", file, sink, from, salt };
-}
-
-/** A commit with the totals of `terms`; what is 0 or empty is left out. */
-export function commitEntry(
-  file: number,
-  sink: string,
-  to: number,
-  tail: Buffer,
-  time: string,
-  terms: Terms,
-): CommitEntry {
-  return {
-    t: "commit",
-    file,
-    sink,
-    to,
-    tail: tail.toString("base64"),
-    ...(time !== "" && { time }),
-    ...(terms.delivered > 0 && { delivered: terms.delivered }),
-    ...(terms.filtered > 0 && { filtered: terms.filtered }),
-    ...(terms.deadLettered > 0 && { deadLettered: terms.deadLettered }),
-    ...(terms.cut > 0 && { cut: terms.cut }),
-    ...(terms.lost > 0 && { lost: terms.lost }),
-  };
 }

@@ -1,7 +1,7 @@
 import { PannierError } from "../core/errors.ts";
 import type { Commit, CursorRecord, Terms } from "../core/state.ts";
 import type { CommitEntry } from "./entries.ts";
-import { commitEntry } from "./table.ts";
+import { commitEntry } from "./entries-of.ts";
 
 /**
  * The entries of some commits. Entries carry totals, so several stretches of one cursor become one entry. Throws when the
@@ -9,7 +9,7 @@ import { commitEntry } from "./table.ts";
  */
 export function commitEntries(commits: readonly Commit[]): CommitEntry[] {
   const entries = new Map<CursorRecord, CommitEntry>();
-  for (const { file, cursor, committed, tail, lastTime, terms } of commits) {
+  for (const { file, cursor, committed, tail, lastTime, terms, seenBytes = 0 } of commits) {
     const before = entries.get(cursor);
     const from = before?.to ?? cursor.committed;
     const { delivered, filtered, deadLettered, cut, lost } = terms;
@@ -21,7 +21,8 @@ export function commitEntries(commits: readonly Commit[]): CommitEntry[] {
       );
     }
     const totals = sum(before ?? cursor, terms);
-    entries.set(cursor, commitEntry(file.uid, cursor.sink, committed, tail, lastTime, totals));
+    const entry = commitEntry(file.uid, cursor.sink, committed, tail, lastTime, totals);
+    entries.set(cursor, seenBytes > committed ? { ...entry, seen: seenBytes } : entry);
   }
   return [...entries.values()];
 }

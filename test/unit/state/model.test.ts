@@ -11,7 +11,7 @@ import {
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Boundary, CursorRecord, FileRecord } from "../../../src/core/state.ts";
+import type { Boundary, FileRecord } from "../../../src/core/state.ts";
 import { dump, inDirectory, open } from "./tools.ts";
 import type { State } from "./tools.ts";
 
@@ -38,6 +38,8 @@ type Action =
   | { do: "name"; file: number }
   | { do: "move"; file: number; path: string }
   | { do: "gone"; file: number; at: number }
+  | { do: "copy"; file: number; inode: string }
+  | { do: "size"; file: number; bytes: number }
   | { do: "cursor"; file: number; sink: string; start: number }
   | { do: "sent"; file: number; cursor: number; by: number }
   | {
@@ -50,7 +52,7 @@ type Action =
       open: boolean;
     }
   | { do: "salt"; file: number; cursor: number; ahead: number; salt: number }
-  | { do: "commit"; file: number; cursor: number; tail: Uint8Array; time: string; terms: number[] }
+  | { do: "commit"; file: number; cursor: number; tail: Uint8Array; time: string; terms: number[]; ahead: number }
   | { do: "snapshot" };
 
 const index = fc.nat(7);
@@ -61,6 +63,8 @@ const actions: fc.Arbitrary<Action[]> = fc.array(
     fc.record({ do: fc.constant("name" as const), file: index }),
     fc.record({ do: fc.constant("move" as const), file: index, path: paths }),
     fc.record({ do: fc.constant("gone" as const), file: index, at: fc.constantFrom(0, Date.now()) }),
+    fc.record({ do: fc.constant("copy" as const), file: index, inode: fc.constantFrom("8", "9") }),
+    fc.record({ do: fc.constant("size" as const), file: index, bytes: fc.nat(300) }),
     {
       weight: 3,
       arbitrary: fc.record({
@@ -104,6 +108,7 @@ const actions: fc.Arbitrary<Action[]> = fc.array(
         tail: fc.uint8Array({ maxLength: 64 }),
         time: fc.constantFrom("", "2026-11-23T02:52:44.123456789Z"),
         terms: fc.array(fc.nat(20), { minLength: 5, maxLength: 5 }),
+        ahead: fc.nat(20),
       }),
     },
     fc.constant({ do: "snapshot" as const }),
@@ -124,7 +129,18 @@ async function act(state: State, model: ModelFile[], action: Action): Promise<vo
       generation: action.generation,
     };
     const { uid } = state.addFile(facts);
-    model.push({ uid, ...facts, lastPath: action.path, headHash: "", headBytes: 0, key: "", goneAtMs: 0, cursors: [] });
+    model.push({
+      uid,
+      ...facts,
+      lastPath: action.path,
+      headHash: "",
+      headBytes: 0,
+      key: "",
+      copy: undefined,
+      seenBytes: 0,
+      goneAtMs: 0,
+      cursors: [],
+    });
     return;
   }
   const expected = model[action.file];
@@ -139,6 +155,12 @@ async function act(state: State, model: ModelFile[], action: Action): Promise<vo
   } else if (action.do === "gone") {
     state.markGone(file, action.at);
     expected.goneAtMs = action.at;
+  } else if (action.do === "copy") {
+    expected.copy = { device: "8:1", inode: action.inode, birthtimeMs: 2.5 };
+    state.addCopy(file, expected.copy);
+  } else if (action.do === "size") {
+    state.noteSize(file, action.bytes);
+    expected.seenBytes = Math.max(expected.seenBytes, action.bytes);
   } else if (action.do === "cursor") {
     const { sink, start } = action;
     state.openCursor(file, sink, start);
@@ -157,17 +179,18 @@ async function act(state: State, model: ModelFile[], action: Action): Promise<vo
     });
   } else {
     const wanted = expected.cursors[action.cursor];
-    if (wanted !== undefined) actOnCursor(state, file, file.cursors.get(wanted.sink)!, wanted, action);
+    if (wanted !== undefined) actOnCursor(state, file, expected, wanted, action);
   }
 }
 
 function actOnCursor(
   state: State,
   file: FileRecord,
-  cursor: CursorRecord,
+  modelFile: ModelFile,
   model: ModelCursor,
   action: Extract<Action, { cursor: number }>,
 ): void {
+  const cursor = file.cursors.get(model.sink)!;
   if (action.do === "sent") {
     const to = model.sent + action.by;
     state.markSent([{ file, cursor, to }]);
@@ -192,9 +215,10 @@ function actOnCursor(
     const [delivered, filtered, deadLettered, cut, lost] = action.terms as [number, number, number, number, number];
     const committed = model.committed + delivered + filtered + deadLettered + cut + lost;
     const tail = Buffer.from(action.tail);
-    state.commit([
-      { file, cursor, committed, tail, lastTime: action.time, terms: { delivered, filtered, deadLettered, cut, lost } },
-    ]);
+    const seenBytes = committed + action.ahead;
+    const sums = { delivered, filtered, deadLettered, cut, lost };
+    state.commit([{ file, cursor, committed, tail, lastTime: action.time, terms: sums, seenBytes }]);
+    modelFile.seenBytes = Math.max(modelFile.seenBytes, seenBytes);
     if (committed === model.committed) return;
     model.delivered += delivered;
     model.filtered += filtered;
