@@ -1,8 +1,8 @@
 import { BATCH_MAX_RECORDS } from "./limits.ts";
 import type { Segment } from "./segment.ts";
 
-/** What became of a record; `pending` until its sink has decided. */
-export const Outcome = { pending: 0, delivered: 1, deadLettered: 2 } as const;
+/** What became of a record; `pending` until its sink has decided. `moved`: it waits in another batch now. */
+export const Outcome = { pending: 0, delivered: 1, deadLettered: 2, moved: 3 } as const;
 
 /** Facts of a record that change how its sink's answer is read. A set of bits. */
 export const RecordFlag = {
@@ -48,6 +48,25 @@ export class Batch {
     this.count = 0;
     this.segments = [];
     this.openedAtMs = 0;
+  }
+
+  /** Takes a record over from another batch, with its segment; its wire bytes stand here already, at [start, end). */
+  adopt(other: Batch, record: number, start: number, end: number): number {
+    const segment = other.segments[other.segmentOf[record]];
+    const known = this.segments.lastIndexOf(segment);
+    const adopted = this.count++;
+    this.segmentOf[adopted] = known >= 0 ? known : this.segments.push(segment) - 1;
+    this.starts[adopted] = start;
+    this.ends[adopted] = end;
+    this.from[adopted] = other.from[record];
+    this.to[adopted] = other.to[record];
+    this.cut[adopted] = other.cut[record];
+    this.hashHigh[adopted] = other.hashHigh[record];
+    this.hashLow[adopted] = other.hashLow[record];
+    this.flags[adopted] = other.flags[record];
+    this.outcome[adopted] = Outcome.pending;
+    other.outcome[record] = Outcome.moved;
+    return adopted;
   }
 
   static readonly BYTES_OF_ARRAYS: number = BATCH_MAX_RECORDS * (4 + 4 + 8 + 8 + 8 + 4 + 4 + 2 + 1 + 1);

@@ -27,9 +27,6 @@ export const BATCH_MAX_SEGMENTS = 1_024;
 /** Requests in flight per sink where not set. */
 export const IN_FLIGHT_MAX = 2;
 
-/** Stretches of a sink that are sent and not yet committed, because one before them still waits. */
-export const UNCOMMITTED_SEGMENTS_MAX = 4_096;
-
 /** A line becomes at most this many bytes per byte (a control character becomes six: \u0000). */
 export const ESCAPE_FACTOR = 6;
 
@@ -92,6 +89,11 @@ export const SWEEP_SLICE_MS = 2;
 /** Directories below one root, and entries looked at in one sweep: a runaway tree must not hold the agent. */
 export const WALK_MAX_ENTRIES = 100_000;
 export const WALK_MAX_DEPTH = 32;
+/** A directory is listed again, and directories are looked at again, not before so many times what it took the last time: 2 and 10 % of a core. */
+export const LISTING_COST_FACTOR = 50;
+export const DIRECTORIES_COST_FACTOR = 10;
+/** Links that are followed on the way to one file; as many as the kernel does. */
+export const LINKS_MAX = 40;
 
 /** Answers of servers that are kept for a message: characters of a reason, reasons of one answer. */
 export const REASON_MAX_CHARS = 500;
@@ -138,6 +140,11 @@ export const BACKOFF_MAX_MS = 30_000;
 export const RETRY_AFTER_MAX_MS = 600_000;
 /** Whole-request 429s in a row after which a request is halved: it may be over a limit that never heals for its size. */
 export const BUSY_BEFORE_HALVING = 3;
+/**
+ * Records that were tried so often in a row without any of them getting through wait without a request of their own, and
+ * together with others like them: what is not taken for minutes, or never, must not hold up what is.
+ */
+export const TRIES_BEFORE_STEPPING_ASIDE = 2;
 /** A request size that was too large is tried again, doubled, after this time: the limit of a server or proxy can be raised. */
 export const REQUEST_SIZE_FORGOTTEN_MS = 600_000;
 /** Breaker one: an error that is not known to be about the document, after so many tries and so long, while others pass. */

@@ -10,8 +10,8 @@ export interface Segment {
   tail: Buffer;
   /** `@timestamp` of the last record in it or before it, as sent. */
   lastTime: string;
-  /** The final terms of its bytes, once every record in it has an outcome. */
-  terms: Terms | undefined;
-  /** Lines by outcome, once known. */
-  deliveredLines: number;
+  /** The final terms of its bytes, as far as they are known. */
+  readonly terms: Terms;
+  /** Every byte of it has its term. */
+  settled: boolean;
 }

@@ -45,6 +45,11 @@ export interface Terms {
   lost: number;
 }
 
+/** Nothing yet. */
+export function noTerms(): Terms {
+  return { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
+}
+
 /** One content of one file: a truncated or replaced file is a new record with a higher generation. */
 export interface FileRecord {
   /** Number of the record in the state directory; never used twice. */

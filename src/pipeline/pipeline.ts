@@ -177,7 +177,6 @@ export class Pipeline {
       if (this.#finishing && this.#batch !== undefined) this.#seal(this.#batch);
       return;
     }
-    if (this.#shipper.isFull) return;
     this.#batch ??= this.#o.pool.take();
     const batch = this.#batch;
     if (batch === undefined) return;

@@ -1,28 +1,35 @@
 import { type Batch, Outcome } from "../core/batch.ts";
-import type { Commit, Terms } from "../core/state.ts";
+import type { Segment } from "../core/segment.ts";
+import { type Commit, type Terms, noTerms } from "../core/state.ts";
 import type { Cursor } from "./cursor.ts";
 
-/** Works out the final terms of every segment of a batch whose records all have an outcome. */
+/**
+ * Adds the outcomes of a batch that its sink is done with to the terms of its segments. A segment is settled then, unless
+ * records of it were moved into another batch: that one settles it.
+ */
 export function settleSegments(batch: Batch): void {
   const { segments } = batch;
-  const terms: Terms[] = segments.map(() => ({ delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 }));
+  const open = new Set<Segment>();
   for (let record = 0; record < batch.count; record++) {
-    const index = batch.segmentOf[record];
-    const sum = terms[index];
+    const segment = segments[batch.segmentOf[record]];
+    const { terms } = segment;
+    const outcome = batch.outcome[record];
+    if (outcome === Outcome.moved) {
+      open.add(segment);
+      continue;
+    }
     const cut = batch.cut[record];
     const kept = batch.to[record] - batch.from[record] - cut;
-    sum.cut += cut;
-    if (batch.outcome[record] === Outcome.deadLettered) sum.deadLettered += kept;
-    else {
-      sum.delivered += kept;
-      segments[index].deliveredLines++;
-    }
+    terms.cut += cut;
+    if (outcome === Outcome.deadLettered) terms.deadLettered += kept;
+    else terms.delivered += kept;
   }
-  for (const [index, segment] of segments.entries()) {
-    const sum = terms[index];
+  for (const segment of segments) {
+    if (open.has(segment)) continue;
+    const { terms, from, to } = segment;
     // No record stands for the rest: white-space lines.
-    sum.filtered = segment.to - segment.from - sum.delivered - sum.deadLettered - sum.cut;
-    segment.terms = sum;
+    terms.filtered = to - from - terms.delivered - terms.deadLettered - terms.cut;
+    segment.settled = true;
   }
 }
 
@@ -31,30 +38,44 @@ export function settleSegments(batch: Batch): void {
  * still waits. The segments are taken off only by `dropCommitted`, once the journal has the commit.
  */
 export function nextCommit(cursor: Cursor): Commit | undefined {
-  const sum: Terms = { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
-  let last;
-  for (const segment of cursor.uncommitted) {
-    if (segment.terms === undefined) break;
-    last = segment;
-    sum.delivered += segment.terms.delivered;
-    sum.filtered += segment.terms.filtered;
-    sum.deadLettered += segment.terms.deadLettered;
-    sum.cut += segment.terms.cut;
-    sum.lost += segment.terms.lost;
+  joinSettled(cursor.uncommitted);
+  const first = cursor.uncommitted[0];
+  if (first === undefined || !first.settled) return undefined;
+  const { to, tail, lastTime, terms } = first;
+  return { file: cursor.file.record, cursor: cursor.record, committed: to, tail, lastTime, terms };
+}
+
+/**
+ * Makes one segment of settled ones that follow each other. A record that nobody takes can hold back the commit for as long
+ * as its sink lives; the list behind it is no longer than what is in flight.
+ */
+function joinSettled(segments: Segment[]): void {
+  let kept = 0;
+  for (const segment of segments) {
+    if (segment.settled && segment.to === segment.from) continue;
+    const before = kept > 0 ? segments[kept - 1] : undefined;
+    if (before !== undefined && before.settled && segment.settled) {
+      before.to = segment.to;
+      before.tail = segment.tail;
+      before.lastTime = segment.lastTime;
+      addTerms(before.terms, segment.terms);
+    } else segments[kept++] = segment;
   }
-  if (last === undefined || last.to === cursor.record.committed) return undefined;
-  const { tail, lastTime } = last;
-  return { file: cursor.file.record, cursor: cursor.record, committed: last.to, tail, lastTime, terms: sum };
+  segments.length = kept;
+}
+
+function addTerms(sum: Terms, more: Terms): void {
+  sum.delivered += more.delivered;
+  sum.filtered += more.filtered;
+  sum.deadLettered += more.deadLettered;
+  sum.cut += more.cut;
+  sum.lost += more.lost;
 }
 
 /** Forgets the segments that the journal has. */
 export function dropCommitted(cursor: Cursor, commit: Commit): void {
-  let settled = 0;
-  while (settled < cursor.uncommitted.length && cursor.uncommitted[settled].to <= commit.committed) {
-    if (cursor.uncommitted[settled].terms === undefined) break;
-    settled++;
-  }
-  cursor.uncommitted.splice(0, settled);
+  const { uncommitted } = cursor;
+  while (uncommitted.length > 0 && uncommitted[0].settled && uncommitted[0].to <= commit.committed) uncommitted.shift();
 }
 
 /** Counts what was not read of a file as lost, since it is gone, and returns how many bytes that is. */
@@ -62,17 +83,9 @@ export function loseUnread(cursor: Cursor): number {
   const { file, read } = cursor;
   const lost = file.size - read;
   if (lost <= 0) return 0;
-  const terms = { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost };
   const lastTime = cursor.lane.lastTime();
-  cursor.uncommitted.push({
-    file,
-    from: read,
-    to: file.size,
-    tail: Buffer.alloc(0),
-    lastTime,
-    terms,
-    deliveredLines: 0,
-  });
+  const terms = { ...noTerms(), lost };
+  cursor.uncommitted.push({ file, from: read, to: file.size, tail: Buffer.alloc(0), lastTime, terms, settled: true });
   cursor.read = file.size;
   cursor.scannedTo = file.size;
   return lost;

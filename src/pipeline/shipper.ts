@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { BatchPool } from "../batches/pool.ts";
 import type { Batch } from "../core/batch.ts";
 import { PannierError } from "../core/errors.ts";
-import { UNCOMMITTED_SEGMENTS_MAX } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
+import type { Segment } from "../core/segment.ts";
 import { DeliveryAborted, type Sink } from "../core/sink.ts";
 import type { StateStore } from "../core/state.ts";
 import type { Cursor } from "./cursor.ts";
@@ -23,8 +23,8 @@ export class Shipper {
   readonly #onRoom: () => void;
   readonly #stop = new AbortController();
   readonly #work = new Set<Promise<void>>();
-  readonly #cursors = new Map<Batch, readonly Cursor[]>();
-  #segments = 0;
+  /** Of every segment that is on its way: records can move from one batch to another, and take their segments along. */
+  readonly #cursors = new Map<Segment, Cursor>();
 
   constructor(options: { sink: Sink; state: StateStore; pool: BatchPool; log: Log; onRoom: () => void }) {
     this.#sink = options.sink;
@@ -36,9 +36,8 @@ export class Shipper {
 
   /** Sends a sealed batch; `cursors` are those of its segments, in their order. */
   ship(batch: Batch, cursors: readonly Cursor[]): void {
-    this.#cursors.set(batch, cursors);
-    this.#segments += batch.segments.length;
-    this.#track(this.#send(batch, cursors));
+    for (const [i, segment] of batch.segments.entries()) this.#cursors.set(segment, cursors[i]);
+    this.#track(this.#send(batch));
   }
 
   /** Commits what these cursors can commit, outside of a delivery. */
@@ -48,12 +47,7 @@ export class Shipper {
 
   /** The cursor of a record in a batch that is being sent. */
   cursorOf(batch: Batch, record: number): Cursor {
-    return this.#cursors.get(batch)![batch.segmentOf[record]];
-  }
-
-  /** Too many stretches wait for one before them; reading on would let the list grow. */
-  get isFull(): boolean {
-    return this.#segments >= UNCOMMITTED_SEGMENTS_MAX;
+    return this.#cursors.get(batch.segments[batch.segmentOf[record]])!;
   }
 
   get isIdle(): boolean {
@@ -80,19 +74,27 @@ export class Shipper {
     this.#work.add(tracked);
   }
 
-  async #send(batch: Batch, cursors: readonly Cursor[]): Promise<void> {
+  async #send(batch: Batch): Promise<void> {
     const { segments } = batch;
     await this.#journal(() => {
-      const marks = segments.map(({ file, to }, i) => ({ file: file.record, cursor: cursors[i].record, to }));
+      const marks = segments.map((segment) => {
+        const { file, to } = segment;
+        return { file: file.record, cursor: this.#cursors.get(segment)!.record, to };
+      });
       this.#state.markSent(marks);
     });
     if (batch.count > 0) await this.#sink.deliver(batch);
     settleSegments(batch);
-    this.#cursors.delete(batch);
+    // A batch that took over records of others can have two segments of one cursor.
+    const settled = new Set<Cursor>();
+    for (const segment of segments) {
+      if (!segment.settled) continue;
+      settled.add(this.#cursors.get(segment)!);
+      this.#cursors.delete(segment);
+    }
     this.#pool.give(batch);
     this.#onRoom();
-    await this.#commit(cursors);
-    this.#segments -= segments.length;
+    await this.#commit([...settled]);
   }
 
   async #commit(cursors: readonly Cursor[]): Promise<void> {

@@ -3,6 +3,7 @@ import { type Batch, Outcome, RecordFlag } from "../core/batch.ts";
 import { BATCH_MAX_RECORDS, BATCH_MAX_SEGMENTS } from "../core/limits.ts";
 import { Line, type RecordEncoder } from "../core/record.ts";
 import type { Wire } from "../core/sink.ts";
+import { noTerms } from "../core/state.ts";
 import type { ReadBuffer } from "../files/follow.ts";
 import type { Cursor } from "./cursor.ts";
 
@@ -83,7 +84,7 @@ export class EventWriter {
     if (cursor.batch === batch) return true;
     if (batch.segments.length === BATCH_MAX_SEGMENTS) return false;
     const { file, read } = cursor;
-    const segment = { file, from: read, to: read, tail: NO_TAIL, lastTime: "", terms: undefined, deliveredLines: 0 };
+    const segment = { file, from: read, to: read, tail: NO_TAIL, lastTime: "", terms: noTerms(), settled: false };
     cursor.batch = batch;
     cursor.segment = segment;
     cursor.segmentIndex = batch.segments.push(segment) - 1;

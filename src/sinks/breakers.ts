@@ -31,6 +31,12 @@ export class PoisonWatch {
     this.#suspects.clear();
   }
 
+  /** Goes on with what another watch knows of a record, under its new number. */
+  adopt(other: PoisonWatch, record: number, adopted: number): void {
+    const suspect = other.#suspects.get(record);
+    if (suspect !== undefined && this.#suspects.size < POISON_TRACKED_MAX) this.#suspects.set(adopted, suspect);
+  }
+
   /**
    * One more failure of a record, and how many others the sink had passed before and after that answer. True when it is now
    * to be treated as being about the document.

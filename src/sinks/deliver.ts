@@ -1,15 +1,18 @@
 import type { Batch } from "../core/batch.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
-import { DeliveryAborted, type RecordSource, type SinkStatus } from "../core/sink.ts";
+import type { RecordSource, SinkStatus } from "../core/sink.ts";
 import { RefusalWindow } from "./breakers.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { Delivery } from "./delivery.ts";
 import type { Desk } from "./desk.ts";
 import type { Destination } from "./destination.ts";
+import { Exchange } from "./exchange.ts";
 import { Health } from "./health.ts";
+import { Leftovers } from "./leftovers.ts";
 import { RepairDesk } from "./repair.ts";
 import { RequestSize } from "./request-size.ts";
+import { Shelf } from "./shelf.ts";
 import type { DeliveryTimes } from "./times.ts";
 
 export interface DelivererOptions {
@@ -32,8 +35,7 @@ export class Deliverer {
   readonly #name: string;
   readonly #type: string;
   readonly #deadLetters: DeadLetters;
-  readonly #idle: Delivery[] = [];
-  readonly #waiting: ((delivery: Delivery) => void)[] = [];
+  readonly #deliveries: Shelf<Delivery>;
   readonly #stopping = new AbortController();
   readonly #running: Set<Promise<void>> = new Set();
 
@@ -44,6 +46,7 @@ export class Deliverer {
     this.#deadLetters = deadLetters;
     this.health = new Health({ name, log, clock, times });
     this.signal = this.#stopping.signal;
+    const { inFlight } = options;
     const desk: Desk = {
       name,
       destination,
@@ -52,13 +55,16 @@ export class Deliverer {
       health: this.health,
       refusals: new RefusalWindow(clock, times),
       requestSize: new RequestSize(clock),
-      repairDesk: new RepairDesk(source, options.inFlight, options.maxRecordBytes),
+      repairDesk: new RepairDesk(source, new Exchange(inFlight), options.maxRecordBytes),
+      exchanges: new Shelf(Array.from({ length: inFlight }, (_, lane) => new Exchange(lane))),
+      leftovers: new Leftovers(),
       times,
       clock,
       log,
       signal: this.signal,
     };
-    for (let lane = 0; lane < options.inFlight; lane++) this.#idle.push(new Delivery(desk, lane));
+    // One more than requests in flight: a delivery that only waits leaves its request to another.
+    this.#deliveries = new Shelf(Array.from({ length: inFlight + 1 }, (_, slot) => new Delivery(desk, slot)));
   }
 
   /** Resolves when every record of the batch has an outcome; rejects only with DeliveryAborted. */
@@ -69,14 +75,11 @@ export class Deliverer {
   }
 
   async #run(batch: Batch): Promise<void> {
-    const delivery = this.#idle.pop() ?? (await new Promise<Delivery>((resolve) => this.#waiting.push(resolve)));
+    const delivery = await this.#deliveries.take();
     try {
-      if (this.signal.aborted) throw new DeliveryAborted("stopped");
       await delivery.run(batch);
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#idle.push(delivery);
-      else next(delivery);
+      this.#deliveries.give(delivery);
     }
   }
 

@@ -1,36 +1,45 @@
 import { type Batch, Outcome, RecordFlag } from "../core/batch.ts";
-import { BATCH_MAX_RECORDS, BUSY_BEFORE_HALVING } from "../core/limits.ts";
+import { BATCH_MAX_RECORDS, BUSY_BEFORE_HALVING, TRIES_BEFORE_STEPPING_ASIDE } from "../core/limits.ts";
 import { PannierError } from "../core/errors.ts";
 import { PoisonWatch } from "./breakers.ts";
 import { type Desk, bury } from "./desk.ts";
-import { Exchange, type Problem, type Reply } from "./exchange.ts";
+import type { Exchange, Problem, Reply } from "./exchange.ts";
+import type { Leftover } from "./leftovers.ts";
 import { Load } from "./load.ts";
 import type { Lane, Repair } from "./repair.ts";
 import { type Refusal, type Settling, settleAnswer } from "./settle.ts";
 import { Backoff, pause, throwIfAborted } from "./wait.ts";
 
+/** Why records have to be sent once more. */
+interface Waiting {
+  readonly problem: Problem;
+  readonly retryAfterMs?: number | undefined;
+}
+
 /**
  * One batch on its way. Its records are sent, those without a final verdict move together and are sent again, until none is
  * left. One object per request in flight, used again and again.
  */
-export class Delivery implements Settling {
+export class Delivery implements Settling, Leftover {
   readonly poison: PoisonWatch;
   readonly desk: Desk;
   readonly convicted: Set<number> = new Set();
   readonly repairs: Repair[] = [];
+  readonly load: Load = new Load(BATCH_MAX_RECORDS);
   batch!: Batch;
-  readonly #lane: Lane;
+  readonly #slot: number;
   /** Records per request, while one of them makes the server refuse all. */
   #maxRecords = BATCH_MAX_RECORDS;
   #busy = 0;
-  readonly #onTrouble = (problem: Problem): void => this.desk.health.trouble(this.#lane.number, problem);
+  readonly trouble = (problem: Problem): void => this.desk.health.trouble(this.#slot, problem);
 
-  constructor(desk: Desk, laneNumber: number) {
+  constructor(desk: Desk, slot: number) {
     this.desk = desk;
     this.poison = new PoisonWatch(desk.clock, desk.times);
-    this.#lane = { number: laneNumber, load: new Load(BATCH_MAX_RECORDS), exchange: new Exchange() };
+    this.#slot = slot;
   }
 
+  /** Resolves when every record of the batch has an outcome, or waits in another batch. */
   async run(batch: Batch): Promise<void> {
     await this.#turn();
     this.batch = batch;
@@ -38,9 +47,9 @@ export class Delivery implements Settling {
     this.convicted.clear();
     this.repairs.length = 0;
     this.#maxRecords = BATCH_MAX_RECORDS;
-    this.#lane.load.takeBatch(batch);
-    await this.#drain(this.#lane);
-    this.desk.health.healed(this.#lane.number);
+    this.load.takeBatch(batch);
+    await this.#send();
+    this.desk.health.healed(this.#slot);
   }
 
   /** While the sink refuses, one batch a minute. */
@@ -49,66 +58,105 @@ export class Delivery implements Settling {
     for (let waitMs = refusals.turnMs(); waitMs > 0; waitMs = refusals.turnMs()) await pause(waitMs, signal);
   }
 
-  /** Sends the records of a lane until every one of them has left it. */
-  async #drain(lane: Lane): Promise<void> {
-    const backoff = new Backoff(this.desk.times);
-    while (lane.load.count > 0) {
-      const waiting = await this.#pass(lane, backoff);
-      lane.load.compact();
-      if (waiting !== undefined && lane.load.count > 0) await this.#rest(waiting, backoff);
+  /** Sends the batch until none of its records is left here. What was tried in vain some times waits without a request. */
+  async #send(): Promise<void> {
+    const { exchanges, leftovers, signal, times } = this.desk;
+    const backoff = new Backoff(times);
+    while (this.load.count > 0) {
+      const exchange = await exchanges.take();
+      let waitMs;
+      try {
+        waitMs = await this.#drain({ load: this.load, exchange }, backoff, TRIES_BEFORE_STEPPING_ASIDE);
+      } finally {
+        exchanges.give(exchange);
+      }
+      if (this.load.count > 0 && (await leftovers.join(this, () => pause(waitMs, signal)))) return;
     }
   }
 
+  /**
+   * Sends the records of a lane until every one of them has left it, or until the rest has waited in vain so many times in a
+   * row; returns how long to wait then.
+   */
+  async #drain(lane: Lane, backoff: Backoff, patience: number): Promise<number> {
+    const { signal } = this.desk;
+    while (lane.load.count > 0) {
+      const waiting = await this.#pass(lane, backoff);
+      lane.load.compact();
+      if (waiting === undefined || lane.load.count === 0) continue;
+      this.trouble(waiting.problem);
+      const waitMs = backoff.nextMs(waiting.retryAfterMs);
+      if (backoff.failures > patience) return waitMs;
+      await pause(waitMs, signal);
+    }
+    return 0;
+  }
+
   /** One attempt for every record of a lane, in as many requests as it takes. Returns why some of them still wait. */
-  async #pass(lane: Lane, backoff: Backoff): Promise<Problem | undefined> {
+  async #pass(lane: Lane, backoff: Backoff): Promise<Waiting | undefined> {
     const { load, exchange } = lane;
-    let waiting: Problem | undefined;
+    const { destination, requestSize, signal } = this.desk;
+    let waiting: Waiting | undefined;
     for (let at = 0; at < load.count;) {
-      throwIfAborted(this.desk.signal);
-      const count = load.run(at, this.#maxRecords, this.desk.requestSize.maxBytes());
+      throwIfAborted(signal);
+      const count = load.run(at, this.#maxRecords, requestSize.maxBytes());
       exchange.begin(load.buffer, load.starts[at], load.ends[at + count - 1], count);
-      const reply = await this.desk.destination.send(lane.number, exchange, this.desk.signal);
+      const reply = await destination.send(exchange.lane, exchange, signal);
       if (reply.kind === "answered") {
         this.#busy = 0;
-        this.desk.requestSize.answered();
+        requestSize.answered();
         this.#maxRecords = Math.min(this.#maxRecords * 2, BATCH_MAX_RECORDS);
         const settled = await settleAnswer(this, lane, at);
-        waiting = settled.waiting ?? waiting;
+        if (settled.waiting !== undefined) waiting = { problem: settled.waiting };
         if (settled.left > 0) backoff.reset();
         await this.repair();
-      } else if (!(await this.#refused(reply, lane, at, backoff))) continue;
+      } else if (reply.kind === "halve") {
+        if (count > 1) {
+          this.#halve(reply, exchange);
+          continue;
+        }
+        await this.#rejectAlone(reply.problem, reply.status, lane, at);
+      } else {
+        const isTooMuch = this.#isTooMuch(reply);
+        if (isTooMuch && count > 1) requestSize.tooMuch(exchange.to - exchange.from);
+        if (reply.kind === "retry") {
+          await this.#outage(reply, lane, at, backoff);
+          continue;
+        }
+        waiting = reply;
+        // Alone, and still too much: those behind it shall not wait for it.
+        if (!isTooMuch || count > 1) break;
+      }
       at += count;
     }
     return waiting;
   }
 
-  /** A reply without verdicts. True when the records of the request are done with for this pass. */
-  async #refused(
-    reply: Exclude<Reply, { kind: "answered" }>,
-    lane: Lane,
+  #halve(reply: Extract<Reply, { kind: "halve" }>, exchange: Exchange): void {
+    if (reply.because === "size") this.desk.requestSize.tooLarge(exchange.to - exchange.from);
+    else this.#maxRecords = Math.ceil(exchange.count / 2);
+    this.desk.health.retries++;
+  }
+
+  /** The same request came at a bad time again and again, or never got through as a whole. */
+  #isTooMuch(reply: Extract<Reply, { kind: "retry" | "busy" }>): boolean {
+    if (reply.kind === "retry" && reply.brokeOff !== true) return false;
+    if (++this.#busy < BUSY_BEFORE_HALVING) return false;
+    this.#busy = 0;
+    return true;
+  }
+
+  /** Nobody's records are taken at the moment. */
+  async #outage(
+    reply: Extract<Reply, { kind: "retry" }>,
+    { load, exchange }: Lane,
     at: number,
     backoff: Backoff,
-  ): Promise<boolean> {
-    const { exchange, load } = lane;
-    const { requestSize } = this.desk;
-    if (reply.kind === "halve") {
-      if (exchange.count === 1) {
-        await this.#rejectAlone(reply.problem, reply.status, lane, at);
-        return true;
-      }
-      if (reply.because === "size") requestSize.tooLarge(exchange.to - exchange.from);
-      else this.#maxRecords = Math.ceil(exchange.count / 2);
-      this.desk.health.retries++;
-      return false;
-    }
-    if ((reply.kind === "busy" || reply.brokeOff === true) && ++this.#busy >= BUSY_BEFORE_HALVING) {
-      this.#busy = 0;
-      requestSize.tooMuch(exchange.to - exchange.from);
-    }
-    if (reply.kind === "retry" && reply.mayHaveArrived)
+  ): Promise<void> {
+    if (reply.mayHaveArrived)
       for (let i = at; i < at + exchange.count; i++) this.batch.flags[load.records[i]] |= RecordFlag.maybeSent;
-    await this.#rest(reply.problem, backoff, reply.retryAfterMs);
-    return false;
+    this.trouble(reply.problem);
+    await pause(backoff.nextMs(reply.retryAfterMs), this.desk.signal);
   }
 
   /** The server refused a request that holds this record alone. */
@@ -116,11 +164,6 @@ export class Delivery implements Settling {
     this.desk.refusals.rejected(problem.code);
     await this.reject(lane, at, { status, type: problem.code, reason: problem.message });
     await this.repair();
-  }
-
-  async #rest(problem: Problem, backoff: Backoff, retryAfterMs?: number): Promise<void> {
-    this.desk.health.trouble(this.#lane.number, problem);
-    await pause(backoff.nextMs(retryAfterMs), this.desk.signal);
   }
 
   /** The record at a position of a lane has reached the destination. */
@@ -150,7 +193,7 @@ export class Delivery implements Settling {
     }
     const { load } = lane;
     const wire = load.buffer.subarray(load.starts[position], load.ends[position]);
-    await bury(this.desk, { batch: this.batch, record, wire, status, reason }, this.#onTrouble);
+    await bury(this.desk, { batch: this.batch, record, wire, status, reason }, this.trouble);
     this.#leave(lane, position, Outcome.deadLettered);
   }
 
@@ -168,7 +211,7 @@ export class Delivery implements Settling {
       const backoff = new Backoff(this.desk.times);
       try {
         while (this.repairs.length > 0) await this.#repairSome(backoff);
-        await this.desk.deadLetters.sync(this.desk.signal, this.#onTrouble);
+        await this.desk.deadLetters.sync(this.desk.signal, this.trouble);
       } finally {
         repairDesk.lane.load.batch = undefined;
       }
@@ -184,9 +227,11 @@ export class Delivery implements Settling {
     } catch (error) {
       // A salt that cannot be journaled now can be journaled later; without it nothing may be sent.
       if (!(error instanceof PannierError)) throw error;
-      return this.#rest({ code: error.code, message: error.message }, backoff);
+      this.trouble({ code: error.code, message: error.message });
+      return pause(backoff.nextMs(), this.desk.signal);
     }
-    return this.#drain(repairDesk.lane);
+    await this.#drain(repairDesk.lane, new Backoff(this.desk.times), Infinity);
+    return undefined;
   }
 
   /** Not even the repair buffer can hold it. */
@@ -197,7 +242,7 @@ export class Delivery implements Settling {
       repair.form === "text"
         ? [repair.status, repair.reason]
         : [409, "its id is taken, and it is too large to be sent anew"];
-    await bury(this.desk, { batch, record: repair.record, wire, status, reason }, this.#onTrouble);
+    await bury(this.desk, { batch, record: repair.record, wire, status, reason }, this.trouble);
     batch.outcome[repair.record] = Outcome.deadLettered;
   }
 }

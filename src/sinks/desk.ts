@@ -5,10 +5,12 @@ import type { RecordSource } from "../core/sink.ts";
 import type { RefusalWindow } from "./breakers.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { Destination } from "./destination.ts";
-import type { Problem } from "./exchange.ts";
+import type { Exchange, Problem } from "./exchange.ts";
 import type { Health } from "./health.ts";
+import type { Leftovers } from "./leftovers.ts";
 import type { RepairDesk } from "./repair.ts";
 import type { RequestSize } from "./request-size.ts";
+import type { Shelf } from "./shelf.ts";
 import type { DeliveryTimes } from "./times.ts";
 
 /** What all requests of one sink share. */
@@ -21,6 +23,9 @@ export interface Desk {
   readonly refusals: RefusalWindow;
   readonly requestSize: RequestSize;
   readonly repairDesk: RepairDesk;
+  /** One for each request in flight. */
+  readonly exchanges: Shelf<Exchange>;
+  readonly leftovers: Leftovers;
   readonly times: DeliveryTimes;
   readonly clock: Clock;
   readonly log: Log;

@@ -73,6 +73,8 @@ class Labels {
 
 /** One request: its wire bytes, and what became of each of its records, by position. Used again and again. */
 export class Exchange {
+  /** The connection and compressor that it goes with. */
+  readonly lane: number;
   buffer: Buffer = Buffer.alloc(0);
   /** The body is buffer[from, to). */
   from = 0;
@@ -88,6 +90,10 @@ export class Exchange {
   /** The server's words, as many as fit. */
   readonly reasons: Map<number, string> = new Map();
   #reasonChars = 0;
+
+  constructor(lane: number) {
+    this.lane = lane;
+  }
 
   begin(buffer: Buffer, from: number, to: number, count: number): void {
     this.buffer = buffer;

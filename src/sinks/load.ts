@@ -48,6 +48,11 @@ export class Load {
     this.count++;
   }
 
+  /** Behind the last record's bytes. */
+  get endBytes(): number {
+    return this.count === 0 ? 0 : this.ends[this.count - 1];
+  }
+
   /** How many records from a position on make one request: their bytes stand together, within both limits, but at least one. */
   run(at: number, maxRecords: number, maxBytes: number): number {
     const from = this.starts[at];

@@ -10,9 +10,8 @@ export type Repair =
   | { readonly form: "text"; readonly record: number; readonly reason: string; readonly status: number }
   | { readonly form: "salted"; readonly record: number };
 
-/** Records of one load and what to do with them. */
+/** Records on their way, and the request that they are in. */
 export interface Lane {
-  readonly number: number;
   readonly load: Load;
   readonly exchange: Exchange;
 }
@@ -30,10 +29,10 @@ export class RepairDesk {
   readonly #buffer: Buffer;
   readonly #source: RecordSource;
 
-  constructor(source: RecordSource, laneNumber: number, maxRecordBytes: number) {
+  constructor(source: RecordSource, exchange: Exchange, maxRecordBytes: number) {
     this.#source = source;
     this.#buffer = Buffer.alloc(repairBufferBytes(maxRecordBytes));
-    this.lane = { number: laneNumber, load: new Load(REPAIR_MAX_RECORDS), exchange: new Exchange() };
+    this.lane = { load: new Load(REPAIR_MAX_RECORDS), exchange };
   }
 
   /** Writes as many records as fit and returns how many; 0 when not even the first one does. */

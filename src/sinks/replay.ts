@@ -70,7 +70,7 @@ class Replay {
   stopped: Problem | undefined;
   readonly #options: ReplayOptions;
   readonly #destination: BulkDestination;
-  readonly #exchange = new Exchange();
+  readonly #exchange = new Exchange(0);
   readonly #reasons: string[] = [];
   #letters = 0;
   #delivered = 0;

@@ -22,6 +22,8 @@ export interface Settling {
   /** Records that breaker one took for the document's fault: the same error in their second form is final. */
   readonly convicted: Set<number>;
   readonly repairs: Repair[];
+  /** Something has to be tried again. */
+  readonly trouble: (problem: Problem) => void;
   deliver(lane: Lane, position: number): void;
   reject(lane: Lane, position: number, refusal: Refusal): Promise<void>;
   /** Sends the collected repairs, to make room for more. */
@@ -181,7 +183,7 @@ async function lookUp(
   for (;;) {
     const result = await desk.destination.lookUp(conflicts, desk.signal);
     if (result.kind === "found") return result.same;
-    desk.health.trouble(lane.number, result.problem);
+    delivery.trouble(result.problem);
     await pause(backoff.nextMs(), desk.signal);
   }
 }

@@ -21,7 +21,8 @@ export function throwIfAborted(signal: AbortSignal): void {
  * return in step, and the first try is soon.
  */
 export class Backoff {
-  #failures = 0;
+  /** Failures in a row. */
+  failures = 0;
   readonly #times: DeliveryTimes;
 
   constructor(times: DeliveryTimes) {
@@ -30,12 +31,12 @@ export class Backoff {
 
   /** The time to wait after one more failure; at least what the server asked for. */
   nextMs(retryAfterMs = 0): number {
-    const bound = Math.min(this.#times.backoffMaxMs, this.#times.backoffFirstMs * 2 ** Math.min(this.#failures++, 20));
+    const bound = Math.min(this.#times.backoffMaxMs, this.#times.backoffFirstMs * 2 ** Math.min(this.failures++, 20));
     return Math.max(Math.random() * bound, Math.min(retryAfterMs, RETRY_AFTER_MAX_MS));
   }
 
   reset(): void {
-    this.#failures = 0;
+    this.failures = 0;
   }
 }
 

@@ -20,7 +20,10 @@ export function sinkMemory(config: ElasticsearchConfig, maxRecordBytes: number):
     { name: "compressed batches", bytes: compressors * compressedBytes(config) },
     { name: "repair buffer", bytes: repairBufferBytes(maxRecordBytes) },
     { name: "answers", bytes: lanes * (Exchange.PLANNED_BYTES + REASON_MAX_CHARS * 8) },
-    { name: "records in flight", bytes: inFlight * Load.BATCH_BYTES + REPAIR_MAX_RECORDS * Load.BYTES_PER_RECORD },
+    {
+      name: "records in flight",
+      bytes: (inFlight + 1) * Load.BATCH_BYTES + REPAIR_MAX_RECORDS * Load.BYTES_PER_RECORD,
+    },
     { name: "TLS", bytes: secure ? (lanes + 1) * TLS_CONNECTION_BYTES : 0 },
   ];
 }

@@ -5,7 +5,7 @@ import { systemClock } from "../../../src/core/clock.ts";
 import { PannierError } from "../../../src/core/errors.ts";
 import type { Sink } from "../../../src/core/sink.ts";
 import type { SourceFile } from "../../../src/core/source.ts";
-import type { CursorRecord, FileRecord, StateStore } from "../../../src/core/state.ts";
+import { type CursorRecord, type FileRecord, noTerms, type StateStore } from "../../../src/core/state.ts";
 import type { Cursor } from "../../../src/pipeline/cursor.ts";
 import { Pipeline } from "../../../src/pipeline/pipeline.ts";
 import type { TurnReader } from "../../../src/pipeline/turn.ts";
@@ -72,8 +72,8 @@ test("a turn that fails behind its first segment leaves every segment with its o
       to: 10,
       tail: Buffer.alloc(0),
       lastTime: "",
-      terms: undefined,
-      deliveredLines: 0,
+      terms: noTerms(),
+      settled: false,
     });
     if (file.ordinal === 1) throw new PannierError("state_write_failed", "the journal takes no boundary");
     return "full";

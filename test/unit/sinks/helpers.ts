@@ -91,7 +91,7 @@ export class TestSource implements RecordSource {
   }
 }
 
-function writeRecord(out: Buffer, at: number, id: string, document: unknown): number {
+export function writeRecord(out: Buffer, at: number, id: string, document: unknown): number {
   const name = Buffer.from(id);
   const start = elasticsearchWire.begin(out, at, name, name.length);
   return elasticsearchWire.end(out, start + out.write(JSON.stringify(document), start));
@@ -141,8 +141,8 @@ export function sinkOf(
   config: ElasticsearchConfig,
   list: readonly TestRecord[],
   times: Partial<DeliveryTimes & CarrierTimes> = {},
+  source: TestSource = new TestSource(list),
 ): TestSink {
-  const source = new TestSource(list);
   const log = new MemoryLog();
   const directory = path.join(mkdtempSync(path.join(os.tmpdir(), "pannier-sink-")), "dead-letters");
   const deadLetters = new DeadLetters({ directory, sink: config.name, config: config.deadLetters, retryMs: 10 });
