@@ -183,7 +183,9 @@ export class Pipeline {
     const cursor = this.#queue.take();
     let turn: Turn = "idle";
     try {
-      if (this.#identify(cursor, false)) turn = this.#o.reader.turn(cursor, batch);
+      // Replaced while it waited for its turn: there is nothing to read any more.
+      const isThere = cursor.file.status !== "replaced";
+      if (isThere && this.#identify(cursor, false)) turn = this.#o.reader.turn(cursor, batch);
       if (turn === "changed") this.#o.replace(cursor.file);
     } catch (error) {
       reportWaiting(this.#o.log, this.sink.name, error);

@@ -59,6 +59,23 @@ test("new content whose record cannot be journaled yet is taken up again", async
   await pipeline.stop();
 });
 
+test("a file that is replaced while it waits for its turn is not read any more", async () => {
+  const read: number[] = [];
+  const pipeline = makePipeline({
+    turn({ file }) {
+      read.push(file.ordinal);
+      return "idle";
+    },
+  });
+  const [gone, there] = [makeFile(1), makeFile(2)];
+  pipeline.addFile(gone);
+  pipeline.addFile(there);
+  gone.status = "replaced";
+  while (read.length === 0) await sleep(1);
+  await pipeline.stop();
+  expect(read).toEqual([2]);
+});
+
 test("a turn that fails behind its first segment leaves every segment with its own cursor", async () => {
   const marks: { file: number; sink: string }[] = [];
   const markSent = (all: readonly { file: FileRecord; cursor: CursorRecord }[]): void => {
