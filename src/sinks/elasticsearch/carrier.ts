@@ -114,7 +114,6 @@ export class Carrier {
       const times = this.#times;
       let connected = false;
       let answered = false;
-      let bytes = 0;
       const connecting = setTimeout(() => outgoing.destroy(timedOut("connect", times.connectMs)), times.connectMs);
       const whole = setTimeout(() => outgoing.destroy(timedOut("answer", times.answerMs)), times.answerMs);
       const abort = (): void => void outgoing.destroy(new Error("stopped"));
@@ -122,7 +121,6 @@ export class Carrier {
         clearTimeout(connecting);
         clearTimeout(whole);
         signal.removeEventListener("abort", abort);
-        this.#scavenger.received(bytes);
         resolve(transfer);
       };
       const fail = (error: unknown): void => finish(this.#failed(node, error, connected));
@@ -143,8 +141,8 @@ export class Carrier {
         const { headers } = response;
         const read = onHead(status, headers);
         response.on("data", (chunk: Buffer) => {
-          bytes += chunk.length;
           read(chunk);
+          this.#scavenger.received(chunk.length);
         });
         response.once("error", fail);
         response.once("end", () => finish({ kind: "answer", origin: node.origin, status, headers }));
