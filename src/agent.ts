@@ -70,6 +70,7 @@ async function follow(options: AgentOptions, state: Store): Promise<ExitCode> {
     inputs: config.inputs,
     state,
     maxOpenFiles: config.maxOpenFiles,
+    allowLinksInto: config.allowLinksInto,
     clock,
     log,
     isNeeded: (file) => pipelines.some((pipeline) => pipeline.needs(file)),

@@ -35,6 +35,7 @@ export function draft(parsed: ParsedConfig, replaced: Replaced): Draft {
     admin: listener(parsed.admin.listen, written("admin", "listen")),
     health: listener(parsed.health.listen, written("health", "listen")),
     maxOpenFiles: parsed.max_open_files,
+    allowLinksInto: parsed.allow_links_into.map((directory) => path.resolve(directory)),
     logLevel: parsed.log.level,
     inputs: parsed.inputs.map((input, i) => inputConfig(input, ["inputs", i], problems)),
     sinks: parsed.sinks.map((sink, i) => sinkConfig(sink, names[i], ["sinks", i], replaced, problems)),
@@ -73,6 +74,7 @@ function inputConfig(input: ParsedConfig["inputs"][number], where: Path, problem
     maxLineBytes: input.max_line_bytes,
     timezone: input.timezone,
     fields,
+    reclaim: input.reclaim,
   };
 }
 

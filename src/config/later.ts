@@ -1,7 +1,7 @@
 /** What the configuration's format knows and this version does not do yet. Saying so beats "unknown key". */
 
-const TOP_KEYS = ["watch_config", "allow_links_into"];
-const INPUT_KEYS = ["multiline", "reclaim"];
+const TOP_KEYS = ["watch_config"];
+const INPUT_KEYS = ["multiline"];
 const FORMATS = ["logfmt", "cri", "docker", "syslog", "access", "klog"];
 const SINK_TYPES = ["loki", "splunk"];
 

@@ -17,6 +17,7 @@ export function printConfig(config: Config): string {
       admin: { listen: address(config.admin) },
       health: { listen: address(config.health) },
       max_open_files: config.maxOpenFiles,
+      allow_links_into: config.allowLinksInto.map(escape),
       log: { level: config.logLevel },
       inputs: config.inputs.map(input),
       sinks: config.sinks.map(sink),
@@ -50,6 +51,7 @@ function input(config: InputConfig): object {
     max_line_bytes: exactSize(config.maxLineBytes),
     timezone: config.timezone,
     fields: escapeAll(config.fields),
+    reclaim: config.reclaim,
   };
 }
 

@@ -47,6 +47,13 @@ const input = v.strictObject({
     ),
     {},
   ),
+  reclaim: v.optional(
+    key(
+      oneOf(["never", "rotated"]),
+      "`rotated` deletes a rotated file (`NAME.1`, `NAME-DATE`, …) once every sink has all of it and it has been quiet for a while.",
+    ),
+    "never",
+  ),
 });
 
 const name = derived(
@@ -185,6 +192,13 @@ export const configSchema = v.strictObject({
   max_open_files: v.optional(
     key(integer(1, 1_000_000), "Files kept open. Beyond, the longest idle ones that are delivered are closed first."),
     1024,
+  ),
+  allow_links_into: v.optional(
+    key(
+      v.array(text(), "expected a list of directories"),
+      "Directories that symbolic links inside the watched ones may point into. Links that stay inside are always followed.",
+    ),
+    [],
   ),
   log: v.optional(
     v.strictObject({

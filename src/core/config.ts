@@ -10,6 +10,8 @@ export interface InputConfig {
   readonly maxLineBytes: number;
   readonly timezone: string;
   readonly fields: Readonly<Record<string, unknown>>;
+  /** Whether rotated files are deleted once every sink has them. */
+  readonly reclaim: "never" | "rotated";
 }
 
 /** A secret in the configuration: its value now. Values from `${file:…}` are read again when the file has changed. */
@@ -85,6 +87,8 @@ export interface Config {
   readonly admin: ListenConfig | undefined;
   readonly health: ListenConfig | undefined;
   readonly maxOpenFiles: number;
+  /** Directories that links inside the watched ones may point into. */
+  readonly allowLinksInto: readonly string[];
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly inputs: readonly InputConfig[];
   readonly sinks: readonly SinkConfig[];

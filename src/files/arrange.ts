@@ -1,13 +1,14 @@
 import type { InputConfig } from "../core/config.ts";
 import type { StateStore } from "../core/state.ts";
 import type { Entry, Family } from "./family.ts";
-import { lookAt } from "./open.ts";
 import type { Roster } from "./roster.ts";
+import type { Volume } from "./volume.ts";
 
 export interface ArrangeOptions {
   readonly roster: Roster;
   readonly inputs: readonly InputConfig[];
   readonly state: StateStore;
+  readonly volume: Volume;
   /** Wall clock, milliseconds. */
   readonly nowMs: number;
   /** Modification time at first sight of the oldest file of this family that the state knows. */
@@ -79,7 +80,7 @@ function forgetVanished(family: Family, byId: ReadonlyMap<string, Entry>, option
     const { record, look } = dormant;
     const entry = byId.get(look.id);
     if (entry === undefined) {
-      if (lookAt(look.path)?.id === look.id) continue;
+      if (options.volume.lookAt(look.path)?.id === look.id) continue;
       if (record !== undefined && !options.roster.identity.isHeld(record))
         options.state.markGone(record, options.nowMs);
       family.wake(look.id);

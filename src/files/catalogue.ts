@@ -12,10 +12,12 @@ import { Hints } from "./hints.ts";
 import { KnownFamilies } from "./known.ts";
 import { Patterns } from "./patterns.ts";
 import { Reports } from "./reports.ts";
+import { Roots } from "./roots.ts";
 import { Roster } from "./roster.ts";
 import { Slice } from "./slice.ts";
 import type { Source } from "./source.ts";
 import { Sweep } from "./sweep.ts";
+import { Volume } from "./volume.ts";
 
 export type { FileEvents } from "./events.ts";
 
@@ -23,6 +25,7 @@ export interface FileCatalogueOptions {
   readonly inputs: readonly InputConfig[];
   readonly state: StateStore;
   readonly maxOpenFiles: number;
+  readonly allowLinksInto: readonly string[];
   readonly clock: Clock;
   readonly log: Log;
   /** True while some sink has not committed the file to its end. */
@@ -56,12 +59,15 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   const reports = new Reports(log);
   const slice = new Slice(clock);
   const patterns = new Patterns(inputs);
-  const roster = new Roster({ ...options, isNeeded, reports });
+  const roots = new Roots(patterns, options.allowLinksInto);
+  const volume = new Volume(roots, reports);
+  const roster = new Roster({ ...options, isNeeded, reports, volume });
   const hints = new Hints(log, (directory) => sweep.hint(directory));
   const found = hints.add.bind(hints);
   const lost = hints.remove.bind(hints);
   const known = new KnownFamilies(patterns, state);
-  const directories = new Directories({ inputs, patterns, roster, state, known, clock, reports, slice, found, lost });
+  const stages = { inputs, patterns, roots, volume, roster, state, known, clock, reports, slice };
+  const directories = new Directories({ ...stages, found, lost });
   const rearm = (directory: Directory): void => {
     // A busy directory needs no hints: its next look is near, and the look after it has become quiet arms it again.
     if (clock.monotonicMs() - activeAtMs(directory) >= SWEEP_HOT_MS) hints.rearm(directory);

@@ -6,6 +6,10 @@ export interface Directory {
   readonly isRoot: boolean;
   readonly depth: number;
   readonly families: Map<string, Family>;
+  /** `device:inode`; "" before the first look. */
+  id: string;
+  /** Files are reached through links in it, so that more can change than its own time tells. */
+  hasLinks: boolean;
   /** As of the last listing; undefined: never listed. */
   mtimeNs: bigint | undefined;
   /** All that is in it could be looked at and opened. */
@@ -21,6 +25,8 @@ export function newDirectory(path: string, isRoot: boolean, depth: number, nowMs
     isRoot,
     depth,
     families: new Map(),
+    id: "",
+    hasLinks: false,
     mtimeNs: undefined,
     isComplete: false,
     listedAtMs: -Infinity,

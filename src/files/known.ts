@@ -1,6 +1,6 @@
 import { basename, dirname } from "node:path";
 import type { StateStore } from "../core/state.ts";
-import { join } from "./listing.ts";
+import { join } from "./folder.ts";
 import type { Patterns } from "./patterns.ts";
 import { parseSibling } from "./siblings.ts";
 

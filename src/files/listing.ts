@@ -1,11 +1,10 @@
-import { type Dirent, opendirSync } from "node:fs";
+import type { Dirent } from "node:fs";
+import { type ListOptions, readEntries } from "./entries.ts";
 import type { Entry } from "./family.ts";
-import { lookAt } from "./open.ts";
-import { nameOf, osPath } from "./names.ts";
-import type { Patterns } from "./patterns.ts";
-import type { Reports } from "./reports.ts";
+import { type Folder, join } from "./folder.ts";
+import { addSiblingsOfTargets } from "./linked.ts";
+import { describeStats } from "./open.ts";
 import { compareAge, parseSibling } from "./siblings.ts";
-import type { Slice } from "./slice.ts";
 
 /** What one directory holds of the user's files. */
 export interface Listing {
@@ -15,72 +14,57 @@ export interface Listing {
   readonly directories: string[];
   /** False when a sweep had looked at enough before the end. */
   isWhole: boolean;
+  /** Files are reached through links in it, so that more can change than the directory tells. */
+  hasLinks: boolean;
 }
 
 interface Candidate {
   readonly name: string;
-  readonly base: string;
+  /** Undefined for a link that no pattern names: perhaps it leads to a directory. */
+  readonly base: string | undefined;
   readonly suffix: string;
   readonly matched: boolean;
 }
 
-export interface ListOptions {
-  readonly patterns: Patterns;
-  readonly reports: Reports;
-  readonly slice: Slice;
-  /** Counts an entry; false when a sweep has looked at enough. */
-  count(): boolean;
+/** What an empty directory holds. */
+export function emptyListing(): Listing {
+  return { families: new Map(), directories: [], isWhole: true, hasLinks: false };
 }
 
-const BATCH_ENTRIES = 256;
-
-/** Reads a directory, in slices. Throws what `opendir` throws. */
-export async function listDirectory(path: string, options: ListOptions): Promise<Listing> {
+/** Reads the directory of this path, which is held, in slices. Throws what `opendir` throws. */
+export async function listDirectory(path: string, folder: Folder, options: ListOptions): Promise<Listing> {
   const { slice } = options;
-  const listing: Listing = { families: new Map(), directories: [], isWhole: true };
+  const listing = emptyListing();
   const candidates: Candidate[] = [];
-  // Names are read as Latin-1, one character per byte, since UTF-8 would lose the bytes that are none.
-  const handle = opendirSync(osPath(path), { encoding: "latin1", bufferSize: BATCH_ENTRIES });
-  try {
-    for (let entry = handle.readSync(); entry !== null; entry = handle.readSync()) {
-      listing.isWhole = options.count();
-      if (!listing.isWhole) break;
-      classify(path, entry, options.patterns, listing, candidates, options.reports);
-      if (slice.isOver()) await slice.rest();
-    }
-  } finally {
-    handle.closeSync();
-  }
+  listing.isWhole = await readEntries(folder, options, (name, entry) => {
+    classify(join(path, name), name, entry, { directory: path, options, listing, candidates });
+  });
   // Newest names first: a rotation renames towards the older ones, so that a file which is renamed between two looks is
   // seen twice rather than never.
   candidates.sort((a, b) => a.name.length - b.name.length || (a.name < b.name ? -1 : 1));
   for (const candidate of candidates) {
-    lookAtCandidate(path, candidate, listing, options);
+    lookAtCandidate(path, folder, candidate, listing, options);
     if (slice.isOver()) await slice.rest();
+  }
+  if (listing.hasLinks) {
+    const isWhole = await addSiblingsOfTargets(listing.families.values(), options);
+    listing.isWhole &&= isWhole;
   }
   for (const [base, entries] of listing.families) listing.families.set(base, oldestFirst(entries));
   return listing;
 }
 
-export function join(directory: string, name: string): string {
-  return directory === "/" ? `/${name}` : `${directory}/${name}`;
+interface Classifying {
+  readonly directory: string;
+  readonly options: ListOptions;
+  readonly listing: Listing;
+  readonly candidates: Candidate[];
 }
 
-function isAscii(name: string): boolean {
-  for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) > 0x7f) return false;
-  return true;
-}
-
-function classify(
-  directory: string,
-  entry: Dirent,
-  patterns: Patterns,
-  listing: Listing,
-  candidates: Candidate[],
-  reports: Reports,
-): void {
-  const name = isAscii(entry.name) ? entry.name : nameOf(Buffer.from(entry.name, "latin1"));
-  const path = join(directory, name);
+function classify(path: string, name: string, entry: Dirent, into: Classifying): void {
+  const { directory, listing, candidates } = into;
+  const { patterns, reports } = into.options;
+  const isLink = entry.isSymbolicLink();
   if (entry.isDirectory()) {
     if (patterns.mayHold(path)) listing.directories.push(path);
     return;
@@ -92,22 +76,40 @@ function classify(
     reports.once("info", "compressed_sibling", join(directory, sibling.base), message);
   } else if (sibling !== undefined) {
     candidates.push({ name, base: join(directory, sibling.base), suffix: sibling.suffix, matched });
-  } else if (matched) {
-    candidates.push({ name, base: path, suffix: "", matched });
+  } else if (matched || (isLink && patterns.mayHold(path))) {
+    candidates.push({ name, base: matched ? path : undefined, suffix: "", matched });
   }
 }
 
-function lookAtCandidate(directory: string, candidate: Candidate, listing: Listing, options: ListOptions): void {
+function lookAtCandidate(
+  directory: string,
+  folder: Folder,
+  candidate: Candidate,
+  listing: Listing,
+  { volume, patterns, reports }: ListOptions,
+): void {
   const { name, base, suffix, matched } = candidate;
   const path = join(directory, name);
-  const look = lookAt(path);
+  const stats = folder.look(name);
+  const look = stats?.isSymbolicLink() === true ? volume.lookAt(path) : stats && describeStats(path, stats);
   if (look === undefined) return;
+  if (look.target !== undefined) {
+    listing.hasLinks = true;
+    // What is followed under its own name is not followed through a link as well.
+    if (look.kind === "directory" && patterns.mayHold(path) && !patterns.mayHold(look.target))
+      listing.directories.push(path);
+    if (look.kind === "directory" || patterns.ownerOf(look.target) >= 0) return;
+  }
+  if (base === undefined) return;
   if (look.kind !== "file") {
-    const what = look.kind === "link" ? "a symbolic link (name its target instead)" : "no regular file";
-    options.reports.once("warn", "not_a_regular_file", path, `${path} is ${what} and is not followed`);
+    const what =
+      look.kind === "link"
+        ? "a symbolic link that leads out of the watched directories (name its target instead, or the target's directory in allow_links_into)"
+        : "no regular file";
+    reports.once("warn", "not_a_regular_file", path, `${path} is ${what} and is not followed`);
     return;
   }
-  if (matched) options.patterns.noteHit(path);
+  if (matched) patterns.noteHit(path);
   const entries = listing.families.get(base);
   if (entries === undefined) listing.families.set(base, [{ look, suffix, matched }]);
   else entries.push({ look, suffix, matched });

@@ -47,7 +47,8 @@ export class Patterns {
   }
 }
 
-function isBelow(root: string, path: string): boolean {
+/** The path is the root or lies in it. */
+export function isBelow(root: string, path: string): boolean {
   return path === root || path.startsWith(root === "/" ? "/" : `${root}/`);
 }
 

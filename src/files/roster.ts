@@ -8,10 +8,11 @@ import type { FileEvents } from "./events.ts";
 import type { Entry, Family } from "./family.ts";
 import { headOf, readFirst } from "./head.ts";
 import { Identity, type Identified } from "./identity.ts";
-import { type Look, lookAt, lookAtOpen, openReported } from "./open.ts";
+import { type Look, lookAtOpen } from "./open.ts";
 import type { Reports } from "./reports.ts";
 import { idleForLongest, reportFull } from "./room.ts";
 import { type OpenHow, Source, type SourceFacts } from "./source.ts";
+import type { Volume } from "./volume.ts";
 
 export interface RosterOptions {
   readonly inputs: readonly InputConfig[];
@@ -19,6 +20,7 @@ export interface RosterOptions {
   readonly maxOpenFiles: number;
   readonly clock: Clock;
   readonly reports: Reports;
+  readonly volume: Volume;
   readonly events: FileEvents;
   readonly isNeeded: (source: SourceFile) => boolean;
 }
@@ -49,7 +51,7 @@ export class Roster {
    */
   open(family: Family, entry: Entry, how: OpenHow): Source | undefined {
     if (!this.#makeRoom()) return undefined;
-    const opened = openReported(entry.look, this.#o.reports);
+    const opened = this.#o.volume.open(entry.look);
     if (opened === undefined) return undefined;
     const { fd, look } = opened;
     let identified: Identified | undefined;
@@ -145,7 +147,7 @@ export class Roster {
 
   /** A file of another family is found under this name. False: it is still where it was, this is a second link to it. */
   adopt(source: Source, look: Look, family: Family): boolean {
-    if (lookAt(source.path)?.id === source.id) return false;
+    if (this.#o.volume.lookAt(source.path)?.id === source.id) return false;
     source.family.remove(source);
     family.add(source);
     source.family = family;

@@ -6,11 +6,13 @@ import { SWEEP_SLICE_MS } from "../core/limits.ts";
 export class Slice {
   readonly #clock: Clock;
   #endsAtMs = 0;
+  #spentMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
+  /** A piece of work begins. */
   begin(): void {
     this.#endsAtMs = this.#clock.monotonicMs() + SWEEP_SLICE_MS;
   }
@@ -19,7 +21,13 @@ export class Slice {
     return this.#clock.monotonicMs() >= this.#endsAtMs;
   }
 
+  /** Time that all work so far took, rests left out. */
+  get spentMs(): number {
+    return this.#spentMs + this.#clock.monotonicMs() - (this.#endsAtMs - SWEEP_SLICE_MS);
+  }
+
   async rest(): Promise<void> {
+    this.#spentMs = this.spentMs;
     await nextTurn();
     this.begin();
   }

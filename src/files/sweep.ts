@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { describe } from "../core/errors.ts";
-import { HINT_COST_FACTOR, HINT_MIN_MS, SWEEP_COLD_MS } from "../core/limits.ts";
+import { DIRECTORIES_COST_FACTOR, HINT_COST_FACTOR, HINT_MIN_MS, SWEEP_COLD_MS } from "../core/limits.ts";
 import { checkSource } from "./check.ts";
 import type { Directories } from "./directories.ts";
 import type { Directory } from "./directory.ts";
@@ -43,6 +43,7 @@ export class Sweep {
   #hintAtMs = Infinity;
   #hintNotBeforeMs = 0;
   #rootsDueMs = 0;
+  #directoriesNotBeforeMs = 0;
   #tidyDueMs: number;
 
   constructor(options: SweepOptions) {
@@ -108,7 +109,7 @@ export class Sweep {
       const hinted = this.#takeHints();
       const directoriesAtMs = await this.#checkDirectories(isFull, hinted);
       const sourcesAtMs = await this.#checkSources(isFull, hinted);
-      wakeAtMs = Math.min(directoriesAtMs, sourcesAtMs, this.#rootsDueMs);
+      wakeAtMs = Math.min(directoriesAtMs, sourcesAtMs, Math.max(this.#rootsDueMs, this.#directoriesNotBeforeMs));
       const nowMs = this.#o.clock.monotonicMs();
       if (hinted.size > 0) this.#hintNotBeforeMs = nowMs + HINT_COST_FACTOR * (nowMs - startMs);
     } catch (error) {
@@ -131,6 +132,9 @@ export class Sweep {
   /** Returns when the next one is due. Directories that are found on the way are looked at as well. */
   async #checkDirectories(isFull: boolean, hinted: ReadonlySet<Directory>): Promise<number> {
     const { directories, slice, clock } = this.#o;
+    if (!isFull && hinted.size === 0 && clock.monotonicMs() < this.#directoriesNotBeforeMs)
+      return this.#directoriesNotBeforeMs;
+    const spentBeforeMs = slice.spentMs;
     if (isFull || clock.monotonicMs() >= this.#rootsDueMs) {
       directories.refreshRoots();
       if (clock.monotonicMs() >= this.#tidyDueMs) {
@@ -149,6 +153,8 @@ export class Sweep {
       }
       nextMs = Math.min(nextMs, directory.dueAtMs);
     }
+    const tookMs = slice.spentMs - spentBeforeMs;
+    this.#directoriesNotBeforeMs = clock.monotonicMs() + DIRECTORIES_COST_FACTOR * tookMs;
     return nextMs;
   }
 

@@ -11,6 +11,7 @@ describe("defaults", () => {
       admin: { host: "127.0.0.1", port: 9600, explicit: false },
       health: undefined,
       maxOpenFiles: 1024,
+      allowLinksInto: [],
       logLevel: "info",
       inputs: [
         {
@@ -21,6 +22,7 @@ describe("defaults", () => {
           maxLineBytes: 256 * 1024,
           timezone: "UTC",
           fields: {},
+          reclaim: "never",
         },
       ],
       sinks: [

@@ -97,6 +97,7 @@ export interface FollowerOptions {
   readonly root: string;
   readonly inputs: readonly Partial<InputConfig>[];
   readonly maxOpenFiles?: number;
+  readonly allowLinksInto?: readonly string[];
   /** Committing stops: every file is needed. */
   readonly holdsBack?: boolean;
   readonly places?: Map<string, string>;
@@ -136,6 +137,7 @@ export class Follower {
       inputs: options.inputs.map((input) => ({ ...INPUT, ...input })),
       state,
       maxOpenFiles: options.maxOpenFiles ?? 1024,
+      allowLinksInto: options.allowLinksInto ?? [],
       clock: this.#clock,
       log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
       isNeeded: (file) => this.#isNeeded(file),
@@ -327,6 +329,7 @@ export const INPUT: InputConfig = {
   maxLineBytes: 262_144,
   timezone: "UTC",
   fields: {},
+  reclaim: "never",
 };
 
 function isReplaced(file: SourceFile): boolean {

@@ -5,8 +5,9 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { Family } from "../../../src/files/family.ts";
 import { type Listing, listDirectory } from "../../../src/files/listing.ts";
-import { lookAt } from "../../../src/files/open.ts";
 import { Patterns } from "../../../src/files/patterns.ts";
+import { Roots } from "../../../src/files/roots.ts";
+import { Volume } from "../../../src/files/volume.ts";
 import { Reports } from "../../../src/files/reports.ts";
 import { Slice } from "../../../src/files/slice.ts";
 import { INPUT, SILENT } from "./follower.ts";
@@ -22,14 +23,28 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-function list(entriesMax: number): Promise<Listing> {
+function volumeOf(patterns: Patterns): Volume {
+  const roots = new Roots(patterns, []);
+  roots.refresh();
+  return new Volume(roots, new Reports(SILENT));
+}
+
+async function list(entriesMax: number): Promise<Listing> {
   let left = entriesMax;
-  return listDirectory(directory, {
-    patterns: new Patterns([{ ...INPUT, paths: [directory] }]),
-    reports: new Reports(SILENT),
-    slice: new Slice(systemClock),
-    count: () => left-- > 0,
-  });
+  const patterns = new Patterns([{ ...INPUT, paths: [directory] }]);
+  const volume = volumeOf(patterns);
+  const folder = volume.enter(directory)!;
+  try {
+    return await listDirectory(directory, folder, {
+      patterns,
+      reports: new Reports(SILENT),
+      slice: new Slice(systemClock),
+      volume,
+      count: () => left-- > 0,
+    });
+  } finally {
+    folder.close();
+  }
 }
 
 test("files come by family, the oldest first", async () => {
@@ -47,8 +62,9 @@ test("files come by family, the oldest first", async () => {
 test("a listing that is cut short says so, and what it leaves out is not taken for gone", async () => {
   const { families, isWhole } = await list(2);
   expect(isWhole).toBe(false);
+  const look = volumeOf(new Patterns([{ ...INPUT, paths: [directory] }])).lookAt(join(directory, "c.txt"));
   const family = new Family("x", 0, 0);
-  family.putAside({ record: undefined, look: lookAt(join(directory, "c.txt"))! });
+  family.putAside({ record: undefined, look: look! });
   expect(family.hasMissing([...families.values()].flat())).toBe(true);
   expect((await list(5)).isWhole).toBe(true);
 });

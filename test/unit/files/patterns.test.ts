@@ -12,6 +12,7 @@ function patterns(paths: string[], exclude: string[] = []): Patterns {
     maxLineBytes: 1024,
     timezone: "UTC",
     fields: {},
+    reclaim: "never",
   };
   return new Patterns([input]);
 }
