@@ -1,25 +1,20 @@
 /**
- * A writer with bad intentions, in a process of its own: swaps a directory, a file and the target of a link for links that
- * lead out of the watched directory and back, as fast as it can, until it is killed.
- * Usage: node swapper.ts LOGS OUTSIDE; needs LOGS/sub/app.log and OUTSIDE/app.log.
+ * A writer with bad intentions, in a process of its own: puts links that lead out of the watched directory in the place of
+ * what belongs there and takes them away again, as fast as it can, until it is killed.
+ * Usage: node swapper.ts directory|file|link LOGS OUTSIDE; needs LOGS/sub/app.log and OUTSIDE/app.log.
  */
-import { renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { renameSync, symlinkSync, writeFileSync } from "node:fs";
 
-const [logs, outside] = process.argv.slice(2);
+const [what, logs, outside] = process.argv.slice(2);
+const place = `${logs}/${{ directory: "sub", file: "file.log", link: "link.log" }[what]}`;
+const [good, bad] = [`${logs}/${what}.good`, `${logs}/${what}.bad`];
+symlinkSync(what === "directory" ? outside : `${outside}/app.log`, bad);
+if (what === "file") writeFileSync(place, "inside\n");
+if (what === "link") symlinkSync("sub/app.log", place);
 process.stdout.write("swapping\n");
-for (let round = 0; ; round++) {
-  renameSync(`${logs}/sub`, `${logs}/away`);
-  symlinkSync(outside, `${logs}/sub`);
-  rmSync(`${logs}/sub`);
-  renameSync(`${logs}/away`, `${logs}/sub`);
-
-  writeFileSync(`${logs}/new`, `inside ${round}\n`);
-  renameSync(`${logs}/new`, `${logs}/file.log`);
-  symlinkSync(`${outside}/app.log`, `${logs}/new`);
-  renameSync(`${logs}/new`, `${logs}/file.log`);
-
-  symlinkSync(`sub/app.log`, `${logs}/new`);
-  renameSync(`${logs}/new`, `${logs}/link.log`);
-  symlinkSync(`${outside}/app.log`, `${logs}/new`);
-  renameSync(`${logs}/new`, `${logs}/link.log`);
+for (;;) {
+  renameSync(place, good);
+  renameSync(bad, place);
+  renameSync(place, bad);
+  renameSync(good, place);
 }
