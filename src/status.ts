@@ -52,6 +52,7 @@ export function describeStatus(agent: {
         ledgers,
       };
     }),
+    reclaimed: { files: agent.catalogue.reclaimed.files, bytes: agent.catalogue.reclaimed.bytes },
     sinks: pipelines.map(({ sink }) => {
       const status = sink.status();
       return {

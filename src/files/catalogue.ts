@@ -11,6 +11,7 @@ import { type Directory, activeAtMs } from "./directory.ts";
 import { Hints } from "./hints.ts";
 import { KnownFamilies } from "./known.ts";
 import { Patterns } from "./patterns.ts";
+import { Reclaim } from "./reclaim.ts";
 import { Reports } from "./reports.ts";
 import { Roots } from "./roots.ts";
 import { Roster } from "./roster.ts";
@@ -26,6 +27,10 @@ export interface FileCatalogueOptions {
   readonly state: StateStore;
   readonly maxOpenFiles: number;
   readonly allowLinksInto: readonly string[];
+  /** Names of all sinks. */
+  readonly sinks: readonly string[];
+  /** Brings every commit so far to the disk; false when that failed. */
+  sync(): Promise<boolean>;
   readonly clock: Clock;
   readonly log: Log;
   /** True while some sink has not committed the file to its end. */
@@ -37,6 +42,8 @@ export interface FileCatalogueOptions {
 export interface FileCatalogue {
   /** Those that are open, and replaced ones of which bytes are still in flight. */
   readonly files: Iterable<SourceFile>;
+  /** What was deleted because of `reclaim`. */
+  readonly reclaimed: { readonly files: number; readonly bytes: number };
   /** First complete sweep: every file found, identified, matched with the state, opened. Then it sweeps by itself. */
   start(): Promise<void>;
   /** One complete sweep now. */
@@ -66,7 +73,8 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   const found = hints.add.bind(hints);
   const lost = hints.remove.bind(hints);
   const known = new KnownFamilies(patterns, state);
-  const stages = { inputs, patterns, roots, volume, roster, state, known, clock, reports, slice };
+  const reclaim = new Reclaim({ ...options, patterns, roster, volume, reports });
+  const stages = { inputs, patterns, roots, volume, roster, state, known, clock, reports, slice, reclaim };
   const directories = new Directories({ ...stages, found, lost });
   const rearm = (directory: Directory): void => {
     // A busy directory needs no hints: its next look is near, and the look after it has become quiet arms it again.
@@ -99,6 +107,7 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
 
   return {
     files: roster.sources,
+    reclaimed: reclaim,
     async start() {
       await sweep.full();
       roster.isFirstSweep = false;

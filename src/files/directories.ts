@@ -11,6 +11,7 @@ import { type Listing, emptyListing, listDirectory } from "./listing.ts";
 import type { Patterns } from "./patterns.ts";
 import type { KnownFamilies } from "./known.ts";
 import { nextLookMs } from "./pace.ts";
+import type { Reclaim } from "./reclaim.ts";
 import type { Roots } from "./roots.ts";
 import type { Roster } from "./roster.ts";
 import type { Slice } from "./slice.ts";
@@ -29,6 +30,7 @@ export interface DirectoriesOptions extends TreeOptions {
   readonly state: StateStore;
   readonly known: KnownFamilies;
   readonly slice: Slice;
+  readonly reclaim: Reclaim;
 }
 
 /** Knows the directories that hold the user's files, and notices what comes, goes and is renamed in them. */
@@ -82,6 +84,7 @@ export class Directories {
     const spentBeforeMs = slice.spentMs;
     try {
       await this.#check(directory, full, isHinted, nowMs);
+      this.#o.reclaim.run(directory);
     } catch (error) {
       this.#reportUnreadable(directory, error);
     }

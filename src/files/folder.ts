@@ -106,7 +106,7 @@ export class Folder {
   }
 }
 
-/** Whether directories can be held. Not without /proc, nor where it is closed to us (a Node with file capabilities). */
+/** Whether directories can be held: not on other systems than Linux, nor where /proc is not mounted. */
 export function canHold(): boolean {
   try {
     const fd = openSync("/", O_PATH | O_DIRECTORY);

@@ -37,6 +37,11 @@ export class Patterns {
     );
   }
 
+  /** The input leaves this path out. */
+  isExcluded(path: string, input: number): boolean {
+    return this.#byInput[input].isExcluded(path);
+  }
+
   /** Notes the patterns that a file which exists belongs to. */
   noteHit(path: string): void {
     for (const pattern of this.all) if (!this.hits.has(pattern) && pattern.matches(path)) this.hits.add(pattern);

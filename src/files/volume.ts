@@ -1,6 +1,6 @@
-import { type BigIntStats, closeSync, constants, openSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, linkSync, openSync, renameSync, unlinkSync } from "node:fs";
 import { normalize } from "node:path";
-import { describe } from "../core/errors.ts";
+import { describe, systemCode } from "../core/errors.ts";
 import { LINKS_MAX } from "../core/limits.ts";
 import { Folder, O_PATH, canHold, join, unlessGone } from "./folder.ts";
 import { type Look, type Opened, describeStats, lookAtOpen } from "./open.ts";
@@ -109,6 +109,25 @@ export class Volume {
     }
   }
 
+  /**
+   * Deletes the file that was looked at. It is first renamed to `aside`, a free name in its directory: a rotation that gives its
+   * name to another file in that very moment is noticed before anything is deleted, and undone. False when it was not deleted.
+   */
+  remove(seen: Look, aside: string): boolean {
+    const removed = this.at(seen.path, ({ folder, name, isLinked }) => {
+      if (name === undefined || isLinked || !this.isHolding || folder.look(aside) !== undefined) return false;
+      if (unlessGone(() => renameSync(folder.at(name), folder.at(aside)) ?? true) === undefined) return false;
+      const stats = folder.look(aside);
+      if (stats !== undefined && describeStats(seen.path, stats).id === seen.id) {
+        unlinkSync(folder.at(aside));
+        return true;
+      }
+      giveBack(folder, aside, name);
+      return false;
+    });
+    return removed === true;
+  }
+
   /** Calls the action with the place that a path leads to; undefined when it leads nowhere. */
   at<T>(path: string, action: (spot: Spot) => T | undefined): T | undefined {
     const spot = this.#walk(path);
@@ -172,9 +191,20 @@ export class Volume {
     if (this.#holds === undefined) {
       this.#holds = this.#canHold();
       const message =
-        "/proc/self/fd is missing or closed to pannier: files are compared after they were opened instead of being reached through held directories, and reclaim is off (mount /proc; run on Linux)";
+        "/proc/self/fd is missing: files are compared after they were opened instead of being reached through held directories, and reclaim is off (mount /proc; run on Linux)";
       if (!this.#holds) this.#reports.once("warn", "proc_unavailable", "", message);
     }
     return this.#holds;
   }
+}
+
+/** Unlike a rename, `link` does not replace a file that has come to the name since: then this one keeps its rotated name. */
+function giveBack(folder: Folder, aside: string, name: string): void {
+  try {
+    linkSync(folder.at(aside), folder.at(name));
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return;
+    throw error;
+  }
+  unlinkSync(folder.at(aside));
 }

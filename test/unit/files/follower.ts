@@ -16,10 +16,11 @@ import type { InputConfig } from "../../../src/core/config.ts";
 import type { Log } from "../../../src/core/log.ts";
 import { Tail } from "../../../src/core/record.ts";
 import type { SourceFile } from "../../../src/core/source.ts";
-import type { CursorRecord, StateStore } from "../../../src/core/state.ts";
+import type { CursorRecord } from "../../../src/core/state.ts";
 import { type FileCatalogue, createFileCatalogue } from "../../../src/files/catalogue.ts";
 import { ReadBuffer, readAt } from "../../../src/files/follow.ts";
 import { openState } from "../../../src/state/open.ts";
+import type { Store } from "../../../src/state/store.ts";
 
 const SINK = "test";
 
@@ -98,6 +99,7 @@ export interface FollowerOptions {
   readonly inputs: readonly Partial<InputConfig>[];
   readonly maxOpenFiles?: number;
   readonly allowLinksInto?: readonly string[];
+  readonly sinks?: readonly string[];
   /** Committing stops: every file is needed. */
   readonly holdsBack?: boolean;
   readonly places?: Map<string, string>;
@@ -107,7 +109,7 @@ export interface FollowerOptions {
  * One run of the agent, as far as files go: a catalogue, the real state, and a reader that takes every line and commits it.
  */
 export class Follower {
-  readonly state: StateStore;
+  readonly state: Store;
   readonly catalogue: FileCatalogue;
   readonly events: string[] = [];
   readonly said: Said[] = [];
@@ -126,7 +128,7 @@ export class Follower {
   readonly #buffer = new ReadBuffer(512 * 1024);
   #holdsBack: boolean;
 
-  private constructor(state: StateStore, options: FollowerOptions) {
+  private constructor(state: Store, options: FollowerOptions) {
     this.state = state;
     this.#holdsBack = options.holdsBack === true;
     this.places = options.places ?? new Map();
@@ -138,6 +140,8 @@ export class Follower {
       state,
       maxOpenFiles: options.maxOpenFiles ?? 1024,
       allowLinksInto: options.allowLinksInto ?? [],
+      sinks: options.sinks ?? [SINK],
+      sync: () => state.sync(),
       clock: this.#clock,
       log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
       isNeeded: (file) => this.#isNeeded(file),
