@@ -1,0 +1,214 @@
+/** An application that does to its log files all that applications and rotation tools do, and tells the model. */
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, truncateSync, writeSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { type LineShape, PIECE_MIN_BYTES, textOf } from "./lines.ts";
+import { type Content, HEADER, type Model } from "./model.ts";
+
+/** The names that are written to, below the directory of a case. */
+export const NAMES = ["a/app.log", "a/web.log", "b/app.log"] as const;
+export const DIRECTORIES = ["a", "b"] as const;
+
+const ROTATED_MAX = 4;
+/** After this time an unlinked file may be closed as finished. */
+const LATE_MAX_MS = 2_000;
+
+export class Application {
+  readonly #model: Model;
+  readonly #root: string;
+  readonly #descriptors = new Set<number>();
+  /** Files that were renamed or unlinked while the application still writes to them, the latest last. */
+  #left: readonly { content: Content; atMs: number }[] = [];
+  /** What is still to be written of lines that were begun. */
+  readonly #rest = new Map<Content, string>();
+  #dates = 0;
+
+  constructor(root: string, model: Model) {
+    this.#root = root;
+    this.#model = model;
+    for (const directory of [...DIRECTORIES, "elsewhere"]) mkdirSync(join(root, directory));
+  }
+
+  path(name: string): string {
+    return join(this.#root, name);
+  }
+
+  /** The content under a name; a file is made where there is none. */
+  open(name: string): Content {
+    const path = this.path(name);
+    return this.#model.contents.get(path) ?? this.#model.create(path, this.#openFile(path));
+  }
+
+  write(name: string, count: number, shape: LineShape): void {
+    const content = this.open(name);
+    this.endLine(content);
+    this.#append(content, count, shape);
+  }
+
+  writeHeader(name: string): void {
+    const content = this.open(name);
+    this.endLine(content);
+    this.#model.writeHeader(content);
+    writeSync(content.fd, `${HEADER}\n`);
+  }
+
+  /** Lines of white space are no records. */
+  writeBlank(name: string): void {
+    const content = this.open(name);
+    this.endLine(content);
+    writeSync(content.fd, " \t\n\r\n\n");
+  }
+
+  /** Writes a part of a line; what is begun goes on until `endLine`. */
+  begin(name: string, shape: LineShape): void {
+    const content = this.open(name);
+    this.endLine(content);
+    let part = "";
+    this.#model.write(
+      content,
+      (n) => {
+        const text = textOf(n, shape);
+        part = text.slice(0, Math.max(text.indexOf("#") + PIECE_MIN_BYTES, text.length >> 1));
+        this.#rest.set(content, text.slice(part.length));
+        return part;
+      },
+      false,
+    );
+    writeSync(content.fd, part);
+  }
+
+  /** The next part of the line that was begun; without its end, unless nothing else is left. */
+  goOn(name: string): void {
+    const content = this.open(name);
+    if (content.begun === undefined) return;
+    const rest = this.#rest.get(content)!;
+    if (rest.length < 2 * PIECE_MIN_BYTES) return this.endLine(content);
+    const part = rest.slice(0, rest.length >> 1);
+    this.#model.goOn(content, part);
+    this.#rest.set(content, rest.slice(part.length));
+    writeSync(content.fd, part);
+  }
+
+  /** What is missing of the line that was begun, and its end. */
+  endLine(content: Content): void {
+    if (content.begun === undefined) return;
+    const rest = this.#rest.get(content)!;
+    this.#model.goOn(content, rest);
+    content.begun = undefined;
+    writeSync(content.fd, `${rest}\n`);
+  }
+
+  /** The application has not reopened its log yet. */
+  writeLate(count: number, shape: LineShape): void {
+    const late = this.#left.at(-1);
+    if (late === undefined) return;
+    const { content } = late;
+    this.endLine(content);
+    const isInTime = content.path !== undefined || performance.now() - late.atMs < LATE_MAX_MS;
+    const isRead = content.path !== undefined || this.#model.nameless.has(content);
+    this.#append(content, count, shape, isInTime && isRead);
+  }
+
+  #append(content: Content, count: number, shape: LineShape, must = true): void {
+    let text = "";
+    for (let i = 0; i < count; i++) {
+      text += `${this.#model.write(content, (n) => textOf(n, shape), true, must).text}\n`;
+    }
+    writeSync(content.fd, text);
+  }
+
+  /** app.log → app.log.1 → app.log.2 → …; the oldest is removed. */
+  rotateByNumber(name: string, create: boolean): void {
+    const path = this.path(name);
+    if (existsSync(`${path}.${ROTATED_MAX}`)) this.#unlink(`${path}.${ROTATED_MAX}`);
+    for (let i = ROTATED_MAX - 1; i >= 1; i--) {
+      if (existsSync(`${path}.${i}`)) this.#rename(`${path}.${i}`, `${path}.${i + 1}`);
+    }
+    this.#leave(path, `${path}.1`);
+    if (create) this.open(name);
+  }
+
+  rotateByDate(name: string, dash: boolean): void {
+    const path = this.path(name);
+    const second = String(this.#dates++).padStart(4, "0");
+    const suffix = dash ? `-20260131-10${second}` : `.2026-01-31-10${second}`;
+    this.#leave(path, `${path}${suffix}`);
+    this.open(name);
+  }
+
+  /** Into a directory that is not watched: who has it open reads on. */
+  moveAway(name: string): void {
+    const path = this.path(name);
+    this.#leave(path, this.path(`elsewhere/${this.#dates++}-${basename(name)}`), true);
+  }
+
+  /** Into the other watched directory, where that name is free. */
+  moveAcross(name: string): void {
+    const path = this.path(name);
+    const [a, b] = DIRECTORIES;
+    const other = join(this.#root, dirname(name) === a ? b : a, basename(name));
+    if (!existsSync(other)) this.#leave(path, other);
+  }
+
+  /** In place: the application's descriptor goes on at the new end. */
+  truncate(name: string): void {
+    const content = this.#model.truncate(this.path(name));
+    truncateSync(content.path!, 0);
+  }
+
+  delete(name: string, keepsWriting: boolean): void {
+    const content = this.#unlink(this.path(name));
+    if (keepsWriting) this.#left = [...this.#left, { content, atMs: performance.now() }];
+    else this.#close(content);
+  }
+
+  /** A new file, already with lines in it, is renamed over the old one. */
+  replace(name: string, count: number, shape: LineShape, hasHeader: boolean): void {
+    const path = this.path(name);
+    const temporary = this.path(`elsewhere/new-${this.#dates++}`);
+    const fd = this.#openFile(temporary);
+    if (this.#model.contents.has(path)) this.#close(this.#model.unlink(path));
+    const content = this.#model.create(path, fd);
+    if (hasHeader) {
+      this.#model.writeHeader(content);
+      writeSync(fd, `${HEADER}\n`);
+    }
+    this.#append(content, count, shape);
+    renameSync(temporary, path);
+  }
+
+  close(): void {
+    for (const fd of this.#descriptors) closeSync(fd);
+    this.#descriptors.clear();
+  }
+
+  #openFile(path: string): number {
+    const fd = openSync(path, "a");
+    this.#descriptors.add(fd);
+    return fd;
+  }
+
+  #close(content: Content): void {
+    this.#left = this.#left.filter((late) => late.content !== content);
+    this.#descriptors.delete(content.fd);
+    closeSync(content.fd);
+  }
+
+  #rename(from: string, to: string): void {
+    renameSync(from, to);
+    this.#model.rename(from, to);
+  }
+
+  /** Renames the file that is written to. */
+  #leave(from: string, to: string, away = false): void {
+    renameSync(from, to);
+    const content = this.#model.contents.get(from)!;
+    if (away) this.#model.unlink(from);
+    else this.#model.rename(from, to);
+    this.#left = [...this.#left, { content, atMs: performance.now() }];
+  }
+
+  #unlink(path: string): Content {
+    rmSync(path);
+    return this.#model.unlink(path);
+  }
+}

@@ -1,0 +1,24 @@
+import { asyncModelRun } from "fast-check";
+import type { Story } from "./commands.ts";
+import type { ModelReceiver } from "./receiver.ts";
+import type { Subject } from "./subject.ts";
+import type { Verdict } from "./verify.ts";
+import { World } from "./world.ts";
+
+/** Plays one story from a running pannier to the last check; what goes wrong is thrown, with what pannier said. */
+export async function play(
+  subject: (root: string, receiver: ModelReceiver) => Subject,
+  story: Story,
+): Promise<Verdict> {
+  const world = await World.create(subject);
+  try {
+    await world.start();
+    await asyncModelRun(() => ({ model: world.model, real: world }), story);
+    const verdict = await world.finish();
+    await world.remove();
+    return verdict;
+  } catch (error) {
+    const last = await world.remove();
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${last}`, { cause: error });
+  }
+}

@@ -1,0 +1,173 @@
+/** What may happen, as fast-check commands: each says in its name what it does, so that a failure reads as a story. */
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type Arbitrary,
+  type AsyncCommand,
+  boolean,
+  commands,
+  constant,
+  constantFrom,
+  integer,
+  record,
+  tuple,
+} from "fast-check";
+import { NAMES } from "./application.ts";
+import type { LineShape } from "./lines.ts";
+import type { Model } from "./model.ts";
+import { FAULTS } from "./receiver.ts";
+import type { World } from "./world.ts";
+
+type Act = (world: World) => void | Promise<void>;
+type IsPossible = (model: Model) => boolean;
+export type Story = Iterable<AsyncCommand<Model, World>>;
+
+class Step implements AsyncCommand<Model, World> {
+  readonly #title: string;
+  readonly #act: Act;
+  readonly #isPossible: IsPossible;
+
+  constructor(title: string, act: Act, isPossible: IsPossible) {
+    this.#title = title;
+    this.#act = act;
+    this.#isPossible = isPossible;
+  }
+
+  check(model: Readonly<Model>): boolean {
+    return this.#isPossible(model);
+  }
+
+  async run(_model: Model, world: World): Promise<void> {
+    await this.#act(world);
+  }
+
+  toString(): string {
+    return this.#title;
+  }
+}
+
+const always: IsPossible = () => true;
+const shape: Arbitrary<LineShape> = record({ json: boolean(), repeats: constantFrom(0, 1, 5, 40, 400) });
+const longShape: Arbitrary<LineShape> = record({ json: boolean(), repeats: constantFrom(30, 300) });
+
+/** A step for one of the files, in one of its variants. */
+function onFile<T>(variants: Arbitrary<T>, step: (file: string, variant: T) => [title: string, act: Act]) {
+  return tuple(constantFrom(...NAMES), variants).map(([file, variant]) => new Step(...step(file, variant), always));
+}
+
+/** The same for a file that has to be there. */
+function onExisting<T>(variants: Arbitrary<T>, step: (file: string, variant: T) => [title: string, act: Act]) {
+  return tuple(constantFrom(...NAMES), variants).map(([file, variant]) => {
+    const exists: IsPossible = ({ contents }) => [...contents.keys()].some((path) => path.endsWith(`/${file}`));
+    return new Step(...step(file, variant), exists);
+  });
+}
+
+const none = constant(undefined);
+
+const writing = [
+  onFile(tuple(constantFrom(1, 3, 50), shape), (file, [count, how]) => [
+    `write ${count} to ${file}`,
+    ({ application }) => application.write(file, count, how),
+  ]),
+  onFile(none, (file) => [`write the header to ${file}`, ({ application }) => application.writeHeader(file)]),
+  onFile(none, (file) => [`write white space to ${file}`, ({ application }) => application.writeBlank(file)]),
+  onFile(longShape, (file, how) => [`begin a line in ${file}`, ({ application }) => application.begin(file, how)]),
+  onExisting(none, (file) => [`go on with the line in ${file}`, ({ application }) => application.goOn(file)]),
+  tuple(constantFrom(1, 5), shape).map(
+    ([count, how]) => new Step(`write ${count} late`, ({ application }) => application.writeLate(count, how), always),
+  ),
+];
+
+const rotating = [
+  onExisting(boolean(), (file, create) => [
+    `rotate ${file} by number${create ? "" : ", no new file"}`,
+    ({ application }) => application.rotateByNumber(file, create),
+  ]),
+  onExisting(boolean(), (file, dash) => [
+    `rotate ${file} by date${dash ? "" : " with a dot"}`,
+    ({ application }) => application.rotateByDate(file, dash),
+  ]),
+  onExisting(none, (file) => [`move ${file} away`, ({ application }) => application.moveAway(file)]),
+  onExisting(none, (file) => [`move ${file} across`, ({ application }) => application.moveAcross(file)]),
+];
+
+const destroying = [
+  onExisting(none, (file) => [`truncate ${file}`, ({ application }) => application.truncate(file)]),
+  onExisting(none, (file) => [
+    `settle and truncate ${file}`,
+    async (world) => {
+      await world.settle();
+      world.application.truncate(file);
+    },
+  ]),
+  onExisting(none, (file) => [
+    `truncate ${file} and write the header`,
+    ({ application }) => {
+      application.truncate(file);
+      application.writeHeader(file);
+    },
+  ]),
+  onExisting(boolean(), (file, keeps) => [
+    `delete ${file}${keeps ? ", still written to" : ""}`,
+    ({ application }) => application.delete(file, keeps),
+  ]),
+  onExisting(tuple(shape, boolean()), (file, [how, hasHeader]) => [
+    `delete ${file} and make it anew${hasHeader ? " with the header" : ""}`,
+    ({ application }) => {
+      application.delete(file, false);
+      if (hasHeader) application.writeHeader(file);
+      application.write(file, 2, how);
+    },
+  ]),
+  onFile(tuple(shape, boolean()), (file, [how, hasHeader]) => [
+    `replace ${file} by a new file${hasHeader ? " with the header" : ""}`,
+    ({ application }) => application.replace(file, 2, how, hasHeader),
+  ]),
+];
+
+const receiving = [
+  tuple(constantFrom(...FAULTS), integer({ min: 1, max: 4 })).map(
+    ([fault, requests]) =>
+      new Step(`receiver: ${fault} for ${requests}`, ({ receiver }) => receiver.misbehave(fault, requests), always),
+  ),
+  constant(new Step("receiver: heal", ({ receiver }) => receiver.heal(), always)),
+];
+
+const start = constant(
+  new Step(
+    "start",
+    (world) => world.start(),
+    (model) => !model.isRunning,
+  ),
+);
+const supervising = [
+  constant(
+    new Step(
+      "kill -9",
+      (world) => world.kill(),
+      (model) => model.isRunning,
+    ),
+  ),
+  constant(
+    new Step(
+      "SIGTERM",
+      (world) => world.drain(),
+      (model) => model.isRunning,
+    ),
+  ),
+  constant(new Step("settle", (world) => world.settle(), always)),
+];
+const pausing = constantFrom(1, 5, 20, 60, 300).map((ms) => new Step(`pause ${ms} ms`, () => sleep(ms), always));
+
+/** Some stand more than once: a story without lines and starts would tell nothing. */
+const all = [writing, writing, rotating, destroying, receiving, supervising]
+  .flat()
+  .concat(start, start, pausing, pausing);
+
+const COMMANDS_MAX = 40;
+
+/** With `replayPath` the very steps that a failure has printed. */
+export function story(replayPath?: string): Arbitrary<Story> {
+  const replay = replayPath === undefined ? {} : { replayPath };
+  return commands(all, { maxCommands: COMMANDS_MAX, size: "max", ...replay });
+}

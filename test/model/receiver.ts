@@ -1,0 +1,210 @@
+/** A receiver that behaves like Elasticsearch's `_bulk`, remembers every document by its `_id`, and misbehaves when told. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { gunzipSync } from "node:zlib";
+
+/** One document as it arrived for the first time. */
+export interface Arrived {
+  readonly id: string;
+  readonly message: string;
+  readonly flags: readonly string[];
+  readonly path: string;
+  readonly offset: number;
+  readonly time: string;
+}
+
+/**
+ * `refused`: no one listens. `reset`: the connection breaks in the middle of the body. `half`: all is taken, half the answer
+ * comes. `swallow`: all is taken, no answer comes, the connection breaks. `mute`: nothing is taken and nothing answered.
+ * `muteTaken`: all is taken and nothing answered. `some`: every other document is taken, the rest is told 429. `tooLarge`: 413
+ * for more than a few documents. `slow`: the answer takes its time.
+ */
+export const FAULTS = [
+  "refused",
+  "reset",
+  "half",
+  "swallow",
+  "mute",
+  "muteTaken",
+  "busy",
+  "unavailable",
+  "some",
+  "tooLarge",
+  "slow",
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+const PORTS_FROM = 20_000;
+const PORTS = 12_000;
+const SLOW_MS = 80;
+const LARGE_DOCUMENTS = 4;
+const HEADERS = { "x-elastic-product": "Elasticsearch", "content-type": "application/json" } as const;
+const CONFLICT = `"status":409,"error":{"type":"version_conflict_engine_exception","reason":"version conflict, document already exists"}`;
+const BUSY_ITEM = `"status":429,"error":{"type":"es_rejected_execution_exception","reason":"rejected execution of primary operation"}`;
+
+export class ModelReceiver {
+  readonly documents: Map<string, Arrived> = new Map();
+  /** Requests to `_bulk` so far. */
+  requests = 0;
+  /** Told about each new document. */
+  onArrived: (document: Arrived) => void = () => undefined;
+  #fault: Fault | undefined;
+  #faultyRequests = 0;
+  #server: Server | undefined;
+  readonly #sockets = new Set<Socket>();
+  #port = 0;
+
+  static async start(): Promise<ModelReceiver> {
+    const receiver = new ModelReceiver();
+    while (receiver.#server === undefined) {
+      // Below the ports that the system hands out, so that nobody takes it while it is down.
+      receiver.#port = PORTS_FROM + Math.floor(Math.random() * PORTS);
+      await receiver.#listen().catch(() => undefined);
+    }
+    return receiver;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get fault(): Fault | undefined {
+    return this.#fault;
+  }
+
+  /** Misbehaves for so many requests; `refused` lasts until it is healed. */
+  async misbehave(fault: Fault, requests: number): Promise<void> {
+    await this.heal();
+    this.#fault = fault;
+    this.#faultyRequests = requests;
+    if (fault === "refused") await this.#close();
+  }
+
+  async heal(): Promise<void> {
+    if (this.#fault === undefined) return;
+    const wasMute = this.#fault === "mute" || this.#fault === "muteTaken";
+    this.#fault = undefined;
+    if (wasMute) for (const socket of this.#sockets) socket.destroy();
+    while (this.#server === undefined) await this.#listen();
+  }
+
+  async stop(): Promise<void> {
+    this.#fault = undefined;
+    await this.#close();
+  }
+
+  async #listen(): Promise<void> {
+    const server = createServer((request, response) => this.#take(request, response));
+    server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(this.#port, "127.0.0.1", resolve);
+    });
+    this.#server = server;
+  }
+
+  async #close(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #take(request: IncomingMessage, response: ServerResponse): void {
+    const isBulk = request.url?.includes("/_bulk") === true;
+    const fault = isBulk ? this.#nextFault() : undefined;
+    if (fault === "reset") {
+      request.once("data", () => request.socket.resetAndDestroy());
+      return;
+    }
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("error", () => response.destroy());
+    request.on("end", () => {
+      if (!isBulk) {
+        this.#answerOther(request, response);
+        return;
+      }
+      const body = Buffer.concat(chunks);
+      this.#answerBulk(request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body, response, fault);
+    });
+  }
+
+  #nextFault(): Fault | undefined {
+    this.requests++;
+    const fault = this.#fault;
+    if (fault !== undefined && fault !== "refused" && --this.#faultyRequests <= 0) this.#fault = undefined;
+    return fault;
+  }
+
+  #answerBulk(body: Buffer, response: ServerResponse, fault: Fault | undefined): void {
+    if (fault === "mute") return;
+    if (fault === "busy" || fault === "unavailable") return refuse(response, fault === "busy" ? 429 : 503);
+    const lines = body.toString().split("\n");
+    const count = (lines.length - 1) / 2;
+    if (fault === "tooLarge" && count > LARGE_DOCUMENTS) {
+      response.writeHead(413, { connection: "close", "content-length": 0 }).end();
+      return;
+    }
+    const items: string[] = [];
+    for (let i = 0; i < count; i++) {
+      const isBusy = fault === "some" && i % 2 === 1;
+      items.push(isBusy ? BUSY_ITEM : this.#store(lines[2 * i], lines[2 * i + 1]));
+    }
+    if (fault === "muteTaken") return;
+    const answer = bulkAnswerOf(items);
+    if (fault === "swallow") response.destroy();
+    else if (fault === "half") {
+      response.writeHead(200, { ...HEADERS, "content-length": Buffer.byteLength(answer) });
+      response.write(answer.slice(0, answer.length >> 1), () => response.destroy());
+    } else if (fault === "slow") setTimeout(() => response.writeHead(200, HEADERS).end(answer), SLOW_MS);
+    else response.writeHead(200, HEADERS).end(answer);
+  }
+
+  /** Takes one document and returns its item of the answer. */
+  #store(action: string, source: string): string {
+    const id = (JSON.parse(action) as { create: Record<string, string> }).create["_id"];
+    if (this.documents.has(id)) return CONFLICT;
+    const fields = JSON.parse(source) as Record<string, unknown>;
+    const document: Arrived = {
+      id,
+      message: String(fields["message"]),
+      flags: (fields["log.flags"] as string[] | undefined) ?? [],
+      path: String(fields["log.file.path"]),
+      offset: Number(fields["log.offset"]),
+      time: String(fields["@timestamp"]),
+    };
+    this.documents.set(id, document);
+    this.onArrived(document);
+    return `"status":201`;
+  }
+
+  #answerOther(request: IncomingMessage, response: ServerResponse): void {
+    const path = (request.url ?? "/").split("?")[0];
+    if (path === "/_mget") {
+      // Nothing here should ever be asked for: the last check of a case is that no conflict was unexpected.
+      response.writeHead(200, HEADERS).end(`{"docs":[]}`);
+    } else if (path.startsWith("/_index_template/_simulate")) {
+      response.writeHead(200, HEADERS).end(`{"template":{"settings":{},"mappings":{},"aliases":{}},"overlapping":[]}`);
+    } else if (request.method === "PUT") response.writeHead(200, HEADERS).end(`{"acknowledged":true}`);
+    else
+      response
+        .writeHead(404, HEADERS)
+        .end(`{"error":{"type":"resource_not_found_exception","reason":"there is none"},"status":404}`);
+  }
+}
+
+function bulkAnswerOf(items: readonly string[]): string {
+  const errors = items.some((item) => !item.startsWith(`"status":201`));
+  return `{"errors":${errors},"items":[${items.map((item) => `{"create":{"_index":"model",${item}}}`).join(",")}]}`;
+}
+
+function refuse(response: ServerResponse, status: number): void {
+  const type = status === 429 ? "es_rejected_execution_exception" : "unavailable_shards_exception";
+  response.writeHead(status, HEADERS).end(`{"error":{"type":"${type}","reason":"not now"},"status":${status}}`);
+}

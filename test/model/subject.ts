@@ -1,0 +1,34 @@
+/** What a case needs of pannier, be it the real process or its core inside this one. */
+export interface Subject {
+  /** Resolves when it follows. */
+  start(): Promise<void>;
+  /** `kill -9`. */
+  kill(): Promise<void>;
+  /** SIGTERM; true when all was committed before the deadline. */
+  drain(): Promise<boolean>;
+  /** What it says about the files that it has open. */
+  look(): Promise<readonly Followed[]>;
+  /** Final terms of all cursors, as the state directory has them; only while it does not run. */
+  terms(): readonly CursorTerms[];
+  /** Conflicts that were not expected, over all its lives. */
+  unexpectedConflicts(): number;
+  /** Ends it for good and says what it said last, for a failure. */
+  end(): Promise<string>;
+}
+
+export interface Followed {
+  readonly path: string;
+  readonly unread: number;
+  readonly inFlight: number;
+}
+
+export interface CursorTerms {
+  readonly path: string;
+  readonly start: number;
+  readonly committed: number;
+  readonly delivered: number;
+  readonly filtered: number;
+  readonly deadLettered: number;
+  readonly cut: number;
+  readonly lost: number;
+}

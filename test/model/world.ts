@@ -1,0 +1,123 @@
+/** One case: an application, pannier and a receiver around one directory, and what they owe each other. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Application } from "./application.ts";
+import { Model } from "./model.ts";
+import { ModelReceiver } from "./receiver.ts";
+import type { Subject } from "./subject.ts";
+import { byNumber, isComplete, type Verdict, verify } from "./verify.ts";
+
+const POLL_MS = 10;
+/** Counted in looks, not in time: on a machine that stands still for half a minute nobody is late. */
+const LOOKS_MAX = 2_000;
+
+/** Where cases lie: a file system that uses inodes again, as those in production do. */
+const PLACE = "/tmp";
+
+export class World {
+  readonly root: string = mkdtempSync(join(PLACE, "pannier-model-"));
+  readonly model: Model = new Model();
+  readonly application: Application = new Application(this.root, this.model);
+  readonly receiver: ModelReceiver;
+  readonly subject: Subject;
+
+  private constructor(receiver: ModelReceiver, subject: (root: string, receiver: ModelReceiver) => Subject) {
+    this.receiver = receiver;
+    this.subject = subject(this.root, receiver);
+  }
+
+  static async create(subject: (root: string, receiver: ModelReceiver) => Subject): Promise<World> {
+    return new World(await ModelReceiver.start(), subject);
+  }
+
+  async start(): Promise<void> {
+    await this.subject.start();
+    this.model.isRunning = true;
+  }
+
+  async kill(): Promise<void> {
+    await this.subject.kill();
+    this.model.end(false);
+  }
+
+  async drain(): Promise<void> {
+    this.model.beginDrain();
+    this.model.end(await this.subject.drain());
+  }
+
+  /** Waits until all that is owed has arrived and is committed. */
+  async settle(): Promise<void> {
+    await this.receiver.heal();
+    if (!this.model.isRunning) await this.start();
+    for (let looks = 1; ; looks++) {
+      const files = await this.subject.look();
+      const missing = this.#missing();
+      const busy = files.filter(({ path, unread, inFlight }) => inFlight > 0 || unread > this.#begunBytes(path));
+      if (missing.length === 0 && busy.length === 0) {
+        this.model.settle(new Set(files.map(({ path }) => path)));
+        return;
+      }
+      if (looks === LOOKS_MAX) {
+        const wait = busy.map((file) => JSON.stringify(file)).join(" ");
+        throw new Error(
+          `${missing.length} lines have not come (${missing.slice(0, 10).join(", ")}); not committed: ${wait}`,
+        );
+      }
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** The end of a case: everything arrives, a drain leaves nothing behind, and every count is right. */
+  async finish(): Promise<Verdict> {
+    await this.settle();
+    this.model.beginDrain();
+    if (!(await this.subject.drain())) throw new Error("the last drain was not complete");
+    this.model.end(true);
+    const verdict = verify(this.model, this.receiver.documents.values());
+    const wrong = [
+      ...verdict.lost.map((what) => `lost: ${what}`),
+      ...verdict.doubled.map((what) => `doubled: ${what}`),
+      ...verdict.torn.map((what) => `torn: ${what}`),
+      ...this.#wrongTerms(),
+    ];
+    if (this.subject.unexpectedConflicts() > 0) wrong.push("conflicts were not expected");
+    if (wrong.length > 0) throw new Error(wrong.slice(0, 20).join("\n"));
+    return verdict;
+  }
+
+  async remove(): Promise<string> {
+    const last = await this.subject.end();
+    await this.receiver.stop();
+    this.application.close();
+    rmSync(this.root, { recursive: true, force: true });
+    return last;
+  }
+
+  #missing(): string[] {
+    const { headers, lines } = byNumber(this.receiver.documents.values());
+    const missing = this.model.lines
+      .filter((line) => line.must && !this.#isBegun(line.n) && !isComplete(line, lines.get(line.n)))
+      .map(({ n }) => `line ${n}`);
+    if (headers.length < this.model.headers.filter(({ must }) => must).length) missing.push("a header");
+    return missing;
+  }
+
+  #isBegun(n: number): boolean {
+    return [...this.model.contents.values(), ...this.model.nameless].some(({ begun }) => begun?.n === n);
+  }
+
+  #begunBytes(path: string): number {
+    // A file without a watched name is still known under its last one.
+    const contents = [this.model.contents.get(path), ...this.model.nameless];
+    return Math.max(...contents.map((content) => content?.begun?.text.length ?? 0));
+  }
+
+  /** Of every file, each byte up to the committed offset has exactly one of the five final terms. */
+  #wrongTerms(): string[] {
+    return this.subject
+      .terms()
+      .filter((t) => t.delivered + t.filtered + t.deadLettered + t.cut + t.lost !== t.committed - t.start)
+      .map((t) => `the terms do not add up: ${JSON.stringify(t)}`);
+  }
+}
