@@ -14,10 +14,9 @@ import { Pipeline } from "./pipeline/pipeline.ts";
 import { Rescue } from "./pipeline/rescue.ts";
 import { TurnReader } from "./pipeline/turn.ts";
 import { createRecordEncoder } from "./records/encoder.ts";
-import { replayHandler } from "./replay.ts";
+import { letterEncoder, letterSinks, OTHER_FILES, replayHandler } from "./replay.ts";
 import type { StopSignals } from "./signals.ts";
-import { createSink, openDeadLetters } from "./sinks/create.ts";
-import type { DeadLetters } from "./sinks/dead-letters.ts";
+import { createSink } from "./sinks/create.ts";
 import { openState } from "./state/open.ts";
 import type { Store } from "./state/store.ts";
 import { type AgentState, describeStatus } from "./status.ts";
@@ -64,15 +63,12 @@ async function follow(options: AgentOptions, state: Store): Promise<ExitCode> {
     maxLineBytes: input.maxLineBytes,
     encoder: createRecordEncoder({ ...input, ...serviceName }),
   }));
-  const deadLetters = new Map<string, DeadLetters>();
   const pipelines = config.sinks.map((sinkConfig, index) => buildPipeline(sinkConfig, index));
   const catalogue = createFileCatalogue({
     inputs: config.inputs,
     state,
     maxOpenFiles: config.maxOpenFiles,
     allowLinksInto: config.allowLinksInto,
-    sinks: config.sinks.map(({ name }) => name),
-    sync: () => state.sync(),
     clock,
     log,
     isNeeded: (file) => pipelines.some((pipeline) => pipeline.needs(file)),
@@ -110,11 +106,12 @@ async function follow(options: AgentOptions, state: Store): Promise<ExitCode> {
 
   state.onRequest(
     replayHandler({
-      config,
-      serviceName: options.serviceName,
-      deadLettersOf: (sink) => deadLetters.get(sink.name)!,
-      log,
-      clock,
+      sinks: letterSinks(pipelines.map(({ sink }) => sink)),
+      encoder: letterEncoder(
+        config.inputs,
+        inputs.map(({ encoder }) => encoder),
+        createRecordEncoder({ ...OTHER_FILES, ...serviceName }),
+      ),
       signal: signals.first,
     }),
   );
@@ -160,14 +157,6 @@ async function follow(options: AgentOptions, state: Store): Promise<ExitCode> {
     }));
   }
 
-  /** The dead letters of a sink that has any; `replay` shares them with it. */
-  function lettersOf(sinkConfig: SinkConfig): { deadLetters?: DeadLetters } {
-    if (sinkConfig.type === "stdout") return {};
-    const letters = openDeadLetters(sinkConfig, config.stateDir);
-    deadLetters.set(sinkConfig.name, letters);
-    return { deadLetters: letters };
-  }
-
   /** One sink with its pool, its reader and its way back to the lines. */
   function buildPipeline(sinkConfig: SinkConfig, index: number): Pipeline {
     const { batches, batchBufferBytes } = plan.sinks[index];
@@ -177,12 +166,13 @@ async function follow(options: AgentOptions, state: Store): Promise<ExitCode> {
       wire: () => sink.wire,
       state,
       cursorOf: (batch, record) => pipeline.cursorOf(batch, record),
+      cursors: () => pipeline.cursors.values(),
+      sink: sinkConfig.name,
     });
     const sink: Sink = createSink({
       config: sinkConfig,
       stateDir: config.stateDir,
       source,
-      ...lettersOf(sinkConfig),
       onOutputClosed: () => signals.request(),
       createCompressor: (outputBytes) => new GzipCompressor(outputBytes),
       maxRecordBytes: plan.maxRecordBytes,

@@ -1,14 +1,15 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Config, ElasticsearchConfig } from "./core/config.ts";
-import type { Clock } from "./core/clock.ts";
-import type { Log } from "./core/log.ts";
-import { Line, LineFlag, type RecordEncoder } from "./core/record.ts";
+import type { Config } from "./core/config.ts";
+import { Line, type RecordEncoder } from "./core/record.ts";
 import { Patterns } from "./files/patterns.ts";
-import { createRecordEncoder } from "./records/encoder.ts";
-import type { DeadLetters } from "./sinks/dead-letters.ts";
+import type { Sink } from "./core/sink.ts";
 import type { Letter } from "./sinks/letter.ts";
-import { replayDeadLetters, type ReplayResult } from "./sinks/replay.ts";
+import type { LetterEncoder, ReplayResult } from "./sinks/replay.ts";
+import type { ReplayingSink } from "./sinks/replaying-sink.ts";
 import { askRunning } from "./state/lock.ts";
+
+/** Of a letter whose file belongs to no input any more. */
+export const OTHER_FILES = { format: "auto", timezone: "UTC", fields: {} } as const;
 
 /** What `pannier replay` asks the running agent over the state directory's socket. */
 const START = "replay";
@@ -23,28 +24,29 @@ export interface SinkReplay extends ReplayResult {
   readonly sink: string;
 }
 
-export interface ReplayRun {
-  readonly config: Config;
-  readonly serviceName: string | undefined;
-  /** Of the running agent, or opened for this. */
-  readonly deadLettersOf: (sink: ElasticsearchConfig) => DeadLetters;
+/** A sink that can have dead letters. */
+export interface LetterSink {
+  readonly name: string;
+  readonly replay: ReplayingSink["replay"];
+}
+
+export interface ReplayOptions {
+  readonly sinks: readonly LetterSink[];
+  readonly encoder: LetterEncoder;
   readonly dryRun: boolean;
-  readonly log: Log;
-  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
 /** Sends the dead letters of every sink again, one sink after the other. */
-export async function replayAll(run: ReplayRun): Promise<SinkReplay[]> {
-  const { config, deadLettersOf, serviceName, ...rest } = run;
-  const encode = letterEncoder(config, serviceName);
+export async function replayAll({ sinks, ...run }: ReplayOptions): Promise<SinkReplay[]> {
   const results: SinkReplay[] = [];
-  for (const sink of config.sinks) {
-    if (sink.type !== "elasticsearch") continue;
-    const result = await replayDeadLetters({ ...rest, config: sink, deadLetters: deadLettersOf(sink), encode });
-    results.push({ sink: sink.name, ...result });
-  }
+  for (const sink of sinks) results.push({ sink: sink.name, ...(await sink.replay(run)) });
   return results;
+}
+
+/** Those of some sinks that can have dead letters. */
+export function letterSinks(sinks: readonly (Sink | ReplayingSink)[]): readonly ReplayingSink[] {
+  return sinks.filter((sink): sink is ReplayingSink => "replay" in sink);
 }
 
 /** Lets the agent that runs on the directory do it, however long that takes; undefined when none runs. */
@@ -55,7 +57,7 @@ export async function askForReplay(stateDir: string, dryRun: boolean): Promise<S
 }
 
 /** The agent's side of `askForReplay`: one replay at a time, and whoever asks for the same meanwhile gets its result. */
-export function replayHandler(run: Omit<ReplayRun, "dryRun">): (request: string) => Promise<string> {
+export function replayHandler(run: Omit<ReplayOptions, "dryRun">): (request: string) => Promise<string> {
   let latest: { request: string; ended: boolean; answer: Promise<string> } | undefined;
 
   function start(request: string): void {
@@ -89,18 +91,18 @@ export function replayHandler(run: Omit<ReplayRun, "dryRun">): (request: string)
 
 /**
  * Makes the document of a letter as it was first sent: by the input that its file belongs to, with the letter's own time for
- * a line that has none.
+ * a line that has none. `encoders` are those of the inputs, `other` is for a file that no input names any more.
  */
-export function letterEncoder(config: Config, serviceName: string | undefined): (letter: Letter) => string {
-  const patterns = new Patterns(config.inputs);
-  const encoders: RecordEncoder[] = config.inputs.map((input) =>
-    createRecordEncoder({ ...input, ...(serviceName === undefined ? {} : { serviceName }) }),
-  );
-  const other = createRecordEncoder({ format: "auto", timezone: "UTC", fields: {} });
-  return (letter) => {
-    const encoder = encoders[patterns.ownerOf(letter.file)] ?? other;
-    const out = Buffer.allocUnsafe(encoder.maxEncodedBytes(letter.line.length));
-    return out.toString("utf8", 0, encoder.encode(lineOf(letter), out, 0));
+export function letterEncoder(
+  inputs: Config["inputs"],
+  encoders: readonly RecordEncoder[],
+  other: RecordEncoder,
+): LetterEncoder {
+  const patterns = new Patterns(inputs);
+  const encoderOf = ({ file }: Letter): RecordEncoder => encoders[patterns.ownerOf(file)] ?? other;
+  return {
+    maxBytes: (letter) => encoderOf(letter).maxEncodedBytes(letter.line.length),
+    encode: (letter, out, at) => encoderOf(letter).encode(lineOf(letter), out, at),
   };
 }
 
@@ -109,11 +111,8 @@ function lineOf(letter: Letter): Line {
   line.bytes = letter.line;
   line.end = letter.line.length;
   line.offset = letter.offset;
-  // Beyond the line itself, at most its line end was not kept.
-  if (letter.length > letter.line.length + 2) {
-    line.flags = LineFlag.truncated;
-    line.originalBytes = letter.length - 1;
-  }
+  line.flags = letter.flags;
+  line.originalBytes = letter.line.length + letter.cut;
   line.pathMember = Buffer.from(`"log.file.path":${JSON.stringify(letter.file)}`);
   line.fallbackTime = Buffer.from(letter.time);
   return line;

@@ -33,7 +33,8 @@ export function estimates(serviceName: string | undefined): Estimates {
     sharedPools: (maxLineBytes, inputs) => [
       { name: "line scratch", bytes: scratchBytes(maxLineBytes) },
       { name: "members of a line", bytes: MEMBERS_BYTES },
-      { name: "shapes of lines", bytes: inputs * SHAPES_MAX_BYTES },
+      // One more for letters of files that belong to no input.
+      { name: "shapes of lines", bytes: (inputs + 1) * SHAPES_MAX_BYTES },
       { name: "journal buffer", bytes: STATE_BUFFER_BYTES },
     ],
   };

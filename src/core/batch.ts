@@ -12,6 +12,9 @@ export const RecordFlag = {
   asText: 2,
 } as const;
 
+/** Behind these, the LineFlag bits of the record's line. */
+export const LINE_FLAGS_SHIFT = 2;
+
 /**
  * Bytes in a sink's wire format and the list of records in them. The memory is taken once and used again and again.
  * Record i's wire bytes are buffer[starts[i], ends[i]); its event is bytes [from[i], to[i]) of `segments[segmentOf[i]].file`.

@@ -77,13 +77,6 @@ export const GONE_FILE_KEPT_MS = 24 * 3_600_000;
 export const TAIL_QUIET_DRAIN_MS = 500;
 export const TAIL_QUIET_ROTATED_MS = 5_000;
 
-/**
- * A rotated file is deleted (`reclaim`) when it was not written to for this long: an application that has opened its next file
- * still writes what it had begun. After a deletion that failed, the next is tried this much later.
- */
-export const RECLAIM_QUIET_MS = 10_000;
-export const RECLAIM_RETRY_MS = 60_000;
-
 /** Sweep intervals by how long a file has been silent. */
 export const SWEEP_HOT_MS = 250;
 export const SWEEP_WARM_MS = 1_000;
@@ -207,8 +200,11 @@ export const WATCHED_DIRECTORIES_MAX = 300;
 
 /** `replay` works through the dead letters in rounds, so that what it remembers has a bound; requests of a round are small. */
 export const REPLAY_ROUND_LETTERS = 10_000;
-export const REPLAY_REQUEST_BYTES = 1 * MiB;
 export const REPLAY_REQUEST_LETTERS = 500;
+/** What an id costs that a replay remembers: its text, and its place in three lists. */
+export const LETTER_ID_BYTES = 128;
+/** Without an agent, a letter's document may be this long; the memory is only used when it is. */
+export const REPLAY_ALONE_RECORD_BYTES = 64 * MiB;
 /** A clock difference that `probe` reports: beyond it, "the last 15 minutes" in a search miss new records. */
 export const CLOCK_DIFFERENCE_MAX_MS = 60_000;
 /** How long `probe` waits for one answer: somebody sits in front of it. */

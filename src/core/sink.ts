@@ -23,8 +23,22 @@ export interface Original {
   readonly offset: number;
   /** Length of the event in the file, line end included. */
   readonly length: number;
+  /** Bytes of it that are not in the document, because it was cut. */
+  readonly cut: number;
+  /** Bits of LineFlag. */
+  readonly flags: number;
+  /** Names the file for ever: its record's key. */
+  readonly fileKey: string;
   /** Payload without the line end, cut to what was kept; undefined when the file no longer holds these bytes. */
   readonly bytes: Buffer | undefined;
+}
+
+/** A dead letter that is gone without having been delivered. */
+export interface LostLetter {
+  readonly fileKey: string;
+  readonly offset: number;
+  /** Bytes of the event that counted as dead-lettered. */
+  readonly bytes: number;
 }
 
 /** What a pipeline offers to its sink, for the rare cases that need more than bytes. */
@@ -41,6 +55,8 @@ export interface RecordSource {
   id(batch: Batch, record: number): string;
   /** Gives the record a salted id (`~1`, …), durably, and writes the record again at out[at] under it; for a conflict with another event. */
   salt(batch: Batch, record: number, out: Buffer, at: number): number;
+  /** Dead letters are about to be dropped: their bytes are lost. Throws when that cannot be journaled; nothing has changed then. */
+  lose(letters: readonly LostLetter[]): void;
   /** An unexpected conflict is a delivery: the state was lost or damaged, or the last run did not stop cleanly, and the file was there at the start. */
   toleratesConflict(batch: Batch, record: number): boolean;
 }

@@ -1,11 +1,12 @@
 import { EVENT_ID_MAX_BYTES, EventHasher, writeEventId, writeSalt } from "../batches/event-id.ts";
-import type { Batch } from "../core/batch.ts";
+import { type Batch, LINE_FLAGS_SHIFT } from "../core/batch.ts";
 import { Lane, Line } from "../core/record.ts";
-import type { Original, RecordSource, Wire } from "../core/sink.ts";
+import type { LostLetter, Original, RecordSource, Wire } from "../core/sink.ts";
 import type { StateStore } from "../core/state.ts";
 import { type ReadBuffer, readAt } from "../files/follow.ts";
 import { bomBytes, cutAtCharacter, lineEndBytes } from "../lines/newline.ts";
 import type { Cursor } from "./cursor.ts";
+import { loseLetters } from "./lose-letters.ts";
 import type { TurnInput } from "./turn.ts";
 
 const NO_TAIL = Buffer.alloc(0);
@@ -23,6 +24,8 @@ export class Rescue implements RecordSource {
   readonly #wire: () => Wire;
   readonly #state: StateStore;
   readonly #cursorOf: (batch: Batch, record: number) => Cursor;
+  readonly #cursors: () => Iterable<Cursor>;
+  readonly #sink: string;
   readonly #hasher = new EventHasher();
   readonly #idBytes: Buffer = Buffer.alloc(EVENT_ID_MAX_BYTES);
 
@@ -33,19 +36,27 @@ export class Rescue implements RecordSource {
     wire: () => Wire;
     state: StateStore;
     cursorOf: (batch: Batch, record: number) => Cursor;
+    /** Of all files that are followed. */
+    cursors: () => Iterable<Cursor>;
+    sink: string;
   }) {
     this.#buffer = options.buffer;
     this.#inputs = options.inputs;
     this.#wire = options.wire;
     this.#state = options.state;
     this.#cursorOf = options.cursorOf;
+    this.#cursors = options.cursors;
+    this.#sink = options.sink;
   }
 
   original(batch: Batch, record: number): Original {
     const cursor = this.#cursorOf(batch, record);
     const offset = batch.from[record];
     const length = batch.to[record] - offset;
-    return { path: cursor.file.record.path, offset, length, bytes: this.#readAgain(cursor, batch, record) };
+    const { path, key } = cursor.file.record;
+    const flags = batch.flags[record] >> LINE_FLAGS_SHIFT;
+    const bytes = this.#readAgain(cursor, batch, record);
+    return { path, offset, length, cut: batch.cut[record], flags, fileKey: key, bytes };
   }
 
   /** The payload as it was read, or undefined: gone, overwritten, or its hash is another one now. */
@@ -96,6 +107,8 @@ export class Rescue implements RecordSource {
       this.#readAgain(cursor, batch, record) ??
       Buffer.from(document.subarray(0, cutAtCharacter(document, 0, document.length, maxLineBytes)));
     line.end = line.bytes.length;
+    line.flags = batch.flags[record] >> LINE_FLAGS_SHIFT;
+    line.originalBytes = line.end + batch.cut[record];
     line.offset = batch.from[record]!;
     line.pathMember = cursor.pathMember;
     line.fallbackTime = cursor.fallbackTime;
@@ -122,6 +135,10 @@ export class Rescue implements RecordSource {
     const idBytes = this.#writeId(cursor, batch, record);
     const start = this.#wire().begin(out, at, this.#idBytes, idBytes);
     return this.#wire().end(out, start + document.copy(out, start));
+  }
+
+  lose(letters: readonly LostLetter[]): void {
+    loseLetters(this.#state, this.#sink, this.#cursors(), letters);
   }
 
   toleratesConflict(batch: Batch, record: number): boolean {

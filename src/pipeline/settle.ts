@@ -28,7 +28,7 @@ export function settleSegments(batch: Batch): void {
     if (open.has(segment)) continue;
     const { terms, from, to } = segment;
     // No record stands for the rest: white-space lines.
-    terms.filtered = to - from - terms.delivered - terms.deadLettered - terms.cut;
+    terms.filtered = to - from - terms.delivered - terms.deadLettered - terms.cut - terms.lost;
     segment.settled = true;
   }
 }

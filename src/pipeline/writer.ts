@@ -1,5 +1,5 @@
 import { EVENT_ID_MAX_BYTES, EventHasher, writeEventId, writeSalt } from "../batches/event-id.ts";
-import { type Batch, Outcome, RecordFlag } from "../core/batch.ts";
+import { type Batch, LINE_FLAGS_SHIFT, Outcome, RecordFlag } from "../core/batch.ts";
 import { BATCH_MAX_RECORDS, BATCH_MAX_SEGMENTS } from "../core/limits.ts";
 import { Line, type RecordEncoder } from "../core/record.ts";
 import type { Wire } from "../core/sink.ts";
@@ -73,7 +73,7 @@ export class EventWriter {
     batch.hashHigh[record] = hasher.high;
     batch.hashLow[record] = hasher.low;
     batch.segmentOf[record] = cursor.segmentIndex;
-    batch.flags[record] = from < cursor.maybeSentBelow ? RecordFlag.maybeSent : 0;
+    batch.flags[record] = (line.flags << LINE_FLAGS_SHIFT) | (from < cursor.maybeSentBelow ? RecordFlag.maybeSent : 0);
     batch.outcome[record] = Outcome.pending;
     batch.length = at;
     return true;

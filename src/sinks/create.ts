@@ -1,19 +1,18 @@
 import path from "node:path";
 import type { Clock } from "../core/clock.ts";
-import type { ElasticsearchConfig, PlanLine, SinkConfig } from "../core/config.ts";
+import type { PlanLine, SinkConfig } from "../core/config.ts";
 import type { Log } from "../core/log.ts";
 import type { Compressor, RecordSource, Sink } from "../core/sink.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { compressedBytes, sinkMemory } from "./elasticsearch/memory.ts";
 import { createElasticsearchSink } from "./elasticsearch/sink.ts";
+import type { ReplayingSink } from "./replaying-sink.ts";
 import { createStdoutSink } from "./stdout/sink.ts";
 
 export interface CreateSinkOptions {
   readonly config: SinkConfig;
   readonly stateDir: string;
   readonly source: RecordSource;
-  /** Of this sink, where somebody else needs them too; made here where not given. */
-  readonly deadLetters?: DeadLetters;
   /** Makes a compressor with that much memory for its results. */
   readonly createCompressor: (outputBytes: number) => Compressor;
   /** Largest record on the wire, as it is or as text. */
@@ -25,7 +24,7 @@ export interface CreateSinkOptions {
 }
 
 /** Makes the sink that a configuration asks for. */
-export function createSink(options: CreateSinkOptions): Sink {
+export function createSink(options: CreateSinkOptions): Sink | ReplayingSink {
   const { config, source, maxRecordBytes, log, clock, createCompressor } = options;
   if (config.type === "stdout") {
     const { onOutputClosed } = options;
@@ -38,14 +37,13 @@ export function createSink(options: CreateSinkOptions): Sink {
   }
   const count = config.batch.compression === "gzip" ? config.batch.inFlight : 0;
   const compressors = Array.from({ length: count }, () => createCompressor(compressedBytes(config)));
-  const deadLetters = options.deadLetters ?? openDeadLetters(config, options.stateDir);
+  const deadLetters = new DeadLetters({
+    directory: path.join(options.stateDir, "dead-letters"),
+    sink: config.name,
+    config: config.deadLetters,
+    onDrop: (letters) => source.lose(letters),
+  });
   return createElasticsearchSink({ config, source, deadLetters, compressors, maxRecordBytes, log, clock });
-}
-
-/** The dead letters of a sink, for itself or for `replay`. */
-export function openDeadLetters(config: ElasticsearchConfig, stateDir: string): DeadLetters {
-  const directory = path.join(stateDir, "dead-letters");
-  return new DeadLetters({ directory, sink: config.name, config: config.deadLetters });
 }
 
 /** What a sink holds beside its batches, for the memory plan. */

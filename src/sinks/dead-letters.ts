@@ -2,7 +2,9 @@ import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
 import path from "node:path";
 import type { DeadLettersConfig } from "../core/config.ts";
-import { describe } from "../core/errors.ts";
+import { describe, PannierError } from "../core/errors.ts";
+import { REPLAY_ROUND_LETTERS } from "../core/limits.ts";
+import type { LostLetter } from "../core/sink.ts";
 import { formatSize } from "../core/units.ts";
 import type { Problem } from "./exchange.ts";
 import { type Letter, formatLetter, linesOf, parseLetter } from "./letter.ts";
@@ -14,14 +16,15 @@ export interface DeadLettersOptions {
   /** Name of the sink: the file is `SINK.ndjson`. */
   readonly sink: string;
   readonly config: DeadLettersConfig;
+  /** Letters are about to be dropped to make room; throws when that cannot be recorded. */
+  readonly onDrop?: (letters: readonly LostLetter[]) => void;
   /** How long a full or broken file is left alone before the next try. */
   readonly retryMs?: number;
 }
 
-/** Where a dropped letter's event was. */
+/** Letters that were dropped, and the bytes of their events. */
 export interface Dropped {
   letters: number;
-  /** Bytes of the events in their files. */
   bytes: number;
 }
 
@@ -33,7 +36,7 @@ export class DeadLetters {
   readonly path: string;
   /** Letters in the file. */
   count = 0;
-  /** What `drop_oldest` threw away since the start; it counts as lost. */
+  /** What `drop_oldest` threw away since the start; the bytes are those that counted as dead-lettered. */
   readonly dropped: Dropped = { letters: 0, bytes: 0 };
   readonly #options: DeadLettersOptions;
   readonly #turnstile = new Turnstile();
@@ -91,6 +94,7 @@ export class DeadLetters {
   }
 
   #broken(error: unknown): Problem {
+    if (error instanceof PannierError) return { code: error.code, message: error.message };
     return {
       code: "dead_letters_write_failed",
       message: `cannot write ${this.path} (${describe(error)}); the record waits, nothing is lost. Is the disk full?`,
@@ -150,18 +154,28 @@ export class DeadLetters {
     this.count = count;
   }
 
-  /** Makes room by a quarter of the limit at a time, since the file is written anew. */
+  /**
+   * Makes room by a quarter of the limit at a time, since the file is written anew. What goes is recorded as lost just before
+   * the new file takes its place: a crash between the two counts letters as lost that are still there, never the other way.
+   */
   async #dropOldest(old: FileHandle, neededBytes: number): Promise<void> {
-    const { maxBytes } = this.#options.config;
-    const goal = Math.max(this.#size + neededBytes - maxBytes, Math.floor(maxBytes / 4));
+    const { config, onDrop } = this.#options;
+    const needed = this.#size + neededBytes - config.maxBytes;
+    const goal = Math.max(needed, Math.floor(config.maxBytes / 4));
+    const dropped: LostLetter[] = [];
     let dropping = true;
-    await this.#rewrite(old, (text, end) => {
+    const keeps = (text: string, end: number): boolean => {
       if (!dropping) return true;
-      dropping = end < goal;
-      this.dropped.letters++;
-      this.dropped.bytes += parseLetter(text)?.length ?? 0;
+      dropping = end < needed || (end < goal && dropped.length < REPLAY_ROUND_LETTERS);
+      const letter = parseLetter(text);
+      if (letter === undefined) return false;
+      const { fileKey, offset, length, cut } = letter;
+      dropped.push({ fileKey, offset, bytes: length - cut });
       return false;
-    });
+    };
+    await this.#rewrite(old, keeps, () => onDrop?.(dropped));
+    this.dropped.letters += dropped.length;
+    for (const { bytes } of dropped) this.dropped.bytes += bytes;
   }
 
   /** Every letter in the file at this moment; what happens to the file meanwhile does not disturb the reader. */
@@ -186,7 +200,11 @@ export class DeadLetters {
     );
   }
 
-  async #rewrite(old: FileHandle, keeps: (text: string, end: number) => boolean): Promise<void> {
+  async #rewrite(
+    old: FileHandle,
+    keeps: (text: string, end: number) => boolean,
+    beforeSwitch: () => void = () => {},
+  ): Promise<void> {
     const temporary = `${this.path}.tmp`;
     const file = await open(temporary, constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC, 0o600);
     let size = 0;
@@ -203,6 +221,7 @@ export class DeadLetters {
     } finally {
       await file.close();
     }
+    beforeSwitch();
     await rename(temporary, this.path);
     await syncDirectory(this.#options.directory);
     this.#size = size;

@@ -11,6 +11,7 @@ import { Exchange } from "./exchange.ts";
 import { Health } from "./health.ts";
 import { Leftovers } from "./leftovers.ts";
 import { RepairDesk } from "./repair.ts";
+import { type ReplayResult, type ReplayRun, replayDeadLetters } from "./replay.ts";
 import { RequestSize } from "./request-size.ts";
 import { Shelf } from "./shelf.ts";
 import type { DeliveryTimes } from "./times.ts";
@@ -34,20 +35,19 @@ export class Deliverer {
   readonly signal: AbortSignal;
   readonly #name: string;
   readonly #type: string;
-  readonly #deadLetters: DeadLetters;
+  readonly #desk: Desk;
   readonly #deliveries: Shelf<Delivery>;
   readonly #stopping = new AbortController();
-  readonly #running: Set<Promise<void>> = new Set();
+  readonly #running: Set<Promise<unknown>> = new Set();
 
   constructor(options: DelivererOptions) {
     const { name, log, clock, times, source, destination, deadLetters } = options;
     this.#name = name;
     this.#type = options.type;
-    this.#deadLetters = deadLetters;
     this.health = new Health({ name, log, clock, times });
     this.signal = this.#stopping.signal;
     const { inFlight } = options;
-    const desk: Desk = {
+    const desk: Desk = (this.#desk = {
       name,
       destination,
       source,
@@ -62,14 +62,23 @@ export class Deliverer {
       clock,
       log,
       signal: this.signal,
-    };
+    });
     // One more than requests in flight: a delivery that only waits leaves its request to another.
     this.#deliveries = new Shelf(Array.from({ length: inFlight + 1 }, (_, slot) => new Delivery(desk, slot)));
   }
 
   /** Resolves when every record of the batch has an outcome; rejects only with DeliveryAborted. */
   deliver(batch: Batch): Promise<void> {
-    const running = this.#run(batch).finally(() => this.#running.delete(running));
+    return this.#track(this.#run(batch));
+  }
+
+  /** Sends the dead letters again, beside what goes on. */
+  replay(run: ReplayRun): Promise<ReplayResult> {
+    return this.#track(replayDeadLetters(this.#desk, run));
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    const running = work.finally(() => this.#running.delete(running));
     this.#running.add(running);
     return running;
   }
@@ -96,7 +105,7 @@ export class Deliverer {
       retries,
       rejected,
       unexpectedConflicts: this.health.unexpectedConflicts,
-      deadLetters: this.#deadLetters.count,
+      deadLetters: this.#desk.deadLetters.count,
     };
   }
 

@@ -1,3 +1,4 @@
+import type { Wire } from "../core/sink.ts";
 import type { Exchange, Problem, Reply } from "./exchange.ts";
 
 /** A record whose id was found taken, for a look-up. */
@@ -17,6 +18,7 @@ export type LookUp =
 
 /** Where records go: all that differs between the kinds of servers. Trouble is a reply; only an abort rejects. */
 export interface Destination {
+  readonly wire: Wire;
   /** Sends exchange.buffer[from, to) and fills in the verdicts. At most one request per lane is under way. */
   send(lane: number, exchange: Exchange, signal: AbortSignal): Promise<Reply>;
   lookUp(conflicts: readonly Conflict[], signal: AbortSignal): Promise<LookUp>;

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { FileHandle } from "node:fs/promises";
 import { CHUNK_BYTES } from "../core/limits.ts";
+import { LineFlag } from "../core/record.ts";
 
 /** A record that the sink refused in both forms. */
 export interface Letter {
@@ -15,13 +16,27 @@ export interface Letter {
   /** Of the event in the file, line end included. */
   readonly length: number;
   readonly line: Buffer;
+  /** Names the file for ever; "" in a letter that does not say. */
+  readonly fileKey: string;
+  /** `log.flags` of the record: why its event is not simply one whole line. Bits of LineFlag. */
+  readonly flags: number;
+  /** Bytes of the event that were cut off. */
+  readonly cut: number;
 }
+
+/** Names of the LineFlag bits, as in `log.flags`. */
+const FLAGS = Object.entries(LineFlag);
 
 /** The line of the file (contract §5), newline included. */
 export function formatLetter(letter: Letter, sink: string): string {
-  const { time, id, status, reason, file, offset, length, line } = letter;
+  const { time, id, status, reason, file, offset, length, line, fileKey, flags, cut } = letter;
   const text = isUtf8(line) ? { line: line.toString() } : { line_base64: line.toString("base64") };
-  return `${JSON.stringify({ "@timestamp": time, id, sink, status, reason, file, offset, length, ...text })}\n`;
+  const more = {
+    file_key: fileKey,
+    ...(flags === 0 ? {} : { flags: FLAGS.filter(([, bit]) => (flags & bit) !== 0).map(([name]) => name) }),
+    ...(cut === 0 ? {} : { cut }),
+  };
+  return `${JSON.stringify({ "@timestamp": time, id, sink, status, reason, file, offset, length, ...text, ...more })}\n`;
 }
 
 /** A letter from its line; undefined when it is none. */
@@ -46,7 +61,15 @@ export function parseLetter(text: string): Letter | undefined {
     offset: asNumber(of["offset"]),
     length: asNumber(of["length"]),
     line,
+    fileKey: asText(of["file_key"]),
+    flags: asFlags(of["flags"]),
+    cut: asNumber(of["cut"]),
   };
+}
+
+function asFlags(names: unknown): number {
+  if (!Array.isArray(names)) return 0;
+  return FLAGS.reduce((flags, [name, bit]) => (names.includes(name) ? flags | bit : flags), 0);
 }
 
 function asText(value: unknown): string {

@@ -1,7 +1,7 @@
 import { type Batch, RecordFlag } from "../core/batch.ts";
 import { REPAIR_MAX_RECORDS, REPAIR_MIN_BYTES } from "../core/limits.ts";
 import type { RecordSource } from "../core/sink.ts";
-import { Exchange } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import { Load } from "./load.ts";
 import { Turnstile } from "./wait.ts";
 
@@ -26,25 +26,25 @@ const SALT_ROOM_BYTES = 32;
 export class RepairDesk {
   readonly turnstile = new Turnstile();
   readonly lane: Lane;
-  readonly #buffer: Buffer;
+  readonly buffer: Buffer;
   readonly #source: RecordSource;
 
   constructor(source: RecordSource, exchange: Exchange, maxRecordBytes: number) {
     this.#source = source;
-    this.#buffer = Buffer.alloc(repairBufferBytes(maxRecordBytes));
+    this.buffer = Buffer.alloc(repairBufferBytes(maxRecordBytes));
     this.lane = { load: new Load(REPAIR_MAX_RECORDS), exchange };
   }
 
   /** Writes as many records as fit and returns how many; 0 when not even the first one does. */
   fill(batch: Batch, repairs: readonly Repair[]): number {
     const { load } = this.lane;
-    load.begin(batch, this.#buffer);
+    load.begin(batch, this.buffer);
     let at = 0;
     for (const repair of repairs) {
       const { record } = repair;
       const wireBytes = batch.ends[record] - batch.starts[record];
       const needed = repair.form === "text" ? this.#source.maxTextBytes(batch, record) : wireBytes + SALT_ROOM_BYTES;
-      if (load.count === REPAIR_MAX_RECORDS || at + needed > this.#buffer.length) break;
+      if (load.count === REPAIR_MAX_RECORDS || at + needed > this.buffer.length) break;
       const end = this.#write(batch, repair, at);
       load.add(record, at, end);
       at = end;
@@ -56,11 +56,11 @@ export class RepairDesk {
     const { record } = repair;
     if (repair.form === "text") {
       batch.flags[record] |= RecordFlag.asText;
-      return this.#source.encodeAsText(batch, record, repair.reason, this.#buffer, at);
+      return this.#source.encodeAsText(batch, record, repair.reason, this.buffer, at);
     }
     // Under its new id the record was never sent, in no form.
     batch.flags[record] &= ~(RecordFlag.asText | RecordFlag.maybeSent);
-    return this.#source.salt(batch, record, this.#buffer, at);
+    return this.#source.salt(batch, record, this.buffer, at);
   }
 }
 

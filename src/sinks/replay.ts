@@ -1,25 +1,20 @@
-import type { Clock } from "../core/clock.ts";
-import type { ElasticsearchConfig } from "../core/config.ts";
-import { REASONS_MAX, REPLAY_REQUEST_BYTES, REPLAY_REQUEST_LETTERS, REPLAY_ROUND_LETTERS } from "../core/limits.ts";
-import type { Log } from "../core/log.ts";
-import type { DeadLetters } from "./dead-letters.ts";
-import { BulkDestination } from "./elasticsearch/bulk.ts";
-import { Carrier } from "./elasticsearch/carrier.ts";
-import { Template } from "./elasticsearch/template.ts";
-import { elasticsearchWire } from "./elasticsearch/wire.ts";
-import { Exchange, type Problem, Verdict } from "./exchange.ts";
+import { REASONS_MAX, REPLAY_REQUEST_LETTERS, REPLAY_ROUND_LETTERS } from "../core/limits.ts";
+import type { Desk } from "./desk.ts";
+import { type Problem, Verdict } from "./exchange.ts";
 import type { Letter } from "./letter.ts";
 
-export interface ReplayOptions {
-  readonly config: ElasticsearchConfig;
-  /** Of the running agent, if there is one: it goes on writing letters meanwhile. */
-  readonly deadLetters: DeadLetters;
-  /** Makes the document of a letter: JSON on one line. The caller knows how lines become records. */
-  readonly encode: (letter: Letter) => string;
+/** Makes the documents of letters anew. The caller knows how lines become records. */
+export interface LetterEncoder {
+  /** Upper bound of the document's size. */
+  maxBytes(letter: Letter): number;
+  /** Writes the document at out[at] and returns the offset behind it. */
+  encode(letter: Letter, out: Buffer, at: number): number;
+}
+
+export interface ReplayRun {
+  readonly encoder: LetterEncoder;
   /** Reads and counts, sends and changes nothing. */
   readonly dryRun: boolean;
-  readonly log: Log;
-  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
@@ -35,29 +30,25 @@ export interface ReplayResult {
   readonly stopped: Problem | undefined;
 }
 
-/** Sends the dead letters of a sink again, under the same ids. What is delivered leaves the file, for a whole round at once. */
-export async function replayDeadLetters(options: ReplayOptions): Promise<ReplayResult> {
-  const { config, clock, deadLetters, dryRun, log, signal } = options;
-  const carrier = new Carrier(config, clock);
-  const template = new Template({ ...config, manageTemplate: false }, carrier, log);
-  const destination = new BulkDestination({ config, carrier, template, clock, compressors: [] });
-  const replay = new Replay(options, destination);
-  try {
-    await deadLetters.load();
-    let left = deadLetters.count;
-    // Letters at the front of the file that were refused again.
-    let kept = 0;
-    while (left > 0 && replay.stopped === undefined && !signal.aborted) {
-      const round = await replay.round(kept, Math.min(left, REPLAY_ROUND_LETTERS));
-      left -= round.read;
-      kept += round.kept;
-      if (!dryRun) await deadLetters.remove(round.delivered);
-      if (round.read === 0) break;
-    }
-    return replay.result();
-  } finally {
-    carrier.close();
+/**
+ * Sends the dead letters of a sink again, under the same ids. What is delivered leaves the file, for a whole round at once.
+ * It works in the memory of the repairs, which is planned, and waits for its turn there.
+ */
+export async function replayDeadLetters(desk: Desk, run: ReplayRun): Promise<ReplayResult> {
+  const { deadLetters } = desk;
+  const replay = new Replay(desk, run);
+  await deadLetters.load();
+  let left = deadLetters.count;
+  // Letters at the front of the file that were refused again.
+  let kept = 0;
+  while (left > 0 && replay.stopped === undefined && !run.signal.aborted) {
+    const round = await replay.round(kept, Math.min(left, REPLAY_ROUND_LETTERS));
+    left -= round.read;
+    kept += round.kept;
+    if (!run.dryRun) await deadLetters.remove(round.delivered);
+    if (round.read === 0) break;
   }
+  return replay.result();
 }
 
 interface Round {
@@ -66,56 +57,108 @@ interface Round {
   readonly delivered: Set<string>;
 }
 
+/** A letter whose document stands in the repair buffer at [start, end). */
+interface Framed {
+  readonly id: string;
+  /** Where its line was, for messages. */
+  readonly place: string;
+  readonly start: number;
+  readonly end: number;
+}
+
 class Replay {
   stopped: Problem | undefined;
-  readonly #options: ReplayOptions;
-  readonly #destination: BulkDestination;
-  readonly #exchange = new Exchange(0);
+  readonly #desk: Desk;
+  readonly #run: ReplayRun;
   readonly #reasons: string[] = [];
   #letters = 0;
   #delivered = 0;
 
-  constructor(options: ReplayOptions, destination: BulkDestination) {
-    this.#options = options;
-    this.#destination = destination;
+  constructor(desk: Desk, run: ReplayRun) {
+    this.#desk = desk;
+    this.#run = run;
   }
 
   /** Goes through that many letters behind those that are kept. */
   async round(skip: number, letters: number): Promise<Round> {
     const round: Round = { read: 0, kept: 0, delivered: new Set() };
-    const seen = new Set<string>();
     const ids: string[] = [];
-    let request: Letter[] = [];
-    let bytes = 0;
-    let position = 0;
-    for await (const letter of this.#options.deadLetters.letters()) {
-      if (position++ < skip) continue;
-      if (round.read === letters || this.stopped !== undefined) break;
-      round.read++;
-      ids.push(letter.id);
-      if (seen.has(letter.id)) continue;
-      seen.add(letter.id);
-      request.push(letter);
-      bytes += letter.line.length;
-      if (bytes < REPLAY_REQUEST_BYTES && request.length < REPLAY_REQUEST_LETTERS) continue;
-      await this.#send(request, round);
-      request = [];
-      bytes = 0;
+    const source = this.#desk.deadLetters.letters();
+    try {
+      const unseen = this.#unseen(source, skip, letters, ids);
+      let waiting: Letter | undefined;
+      do {
+        if (this.#run.dryRun) waiting = (await unseen.next()).value;
+        // The documents stand in the one repair buffer: until they are sent, nothing else may be written there.
+        else waiting = await this.#desk.repairDesk.turnstile.pass(() => this.#request(waiting, unseen, round));
+      } while (waiting !== undefined && this.stopped === undefined);
+    } finally {
+      await source.return(undefined);
     }
-    await this.#send(request, round);
-    this.#letters += seen.size;
+    round.read = ids.length;
     round.kept = ids.filter((id) => !round.delivered.has(id)).length;
     return round;
   }
 
+  /** The letters of a round, each id once; all their ids go into the list. */
+  async *#unseen(
+    source: AsyncGenerator<Letter>,
+    skip: number,
+    letters: number,
+    ids: string[],
+  ): AsyncGenerator<Letter, undefined> {
+    const seen = new Set<string>();
+    let position = 0;
+    for await (const letter of source) {
+      if (position++ < skip) continue;
+      ids.push(letter.id);
+      if (!seen.has(letter.id)) {
+        seen.add(letter.id);
+        this.#letters++;
+        yield letter;
+      }
+      if (ids.length === letters) return undefined;
+    }
+    return undefined;
+  }
+
+  /** Sends as many letters as fit; returns the first that did not. */
+  async #request(
+    first: Letter | undefined,
+    letters: AsyncGenerator<Letter, undefined>,
+    round: Round,
+  ): Promise<Letter | undefined> {
+    const { buffer } = this.#desk.repairDesk;
+    const { encoder } = this.#run;
+    const framed: Framed[] = [];
+    let letter = first ?? (await letters.next()).value;
+    for (let at = 0; letter !== undefined; letter = (await letters.next()).value) {
+      const { wire } = this.#desk.destination;
+      const place = `${letter.file}@${letter.offset}`;
+      const neededBytes = encoder.maxBytes(letter) + wire.overheadBytes;
+      if (neededBytes > buffer.length) {
+        this.#refused(place, "it is longer than `max_line_bytes` allows for; replay it while no agent runs");
+        continue;
+      }
+      if (at + neededBytes > buffer.length || framed.length === REPLAY_REQUEST_LETTERS) break;
+      const id = Buffer.from(letter.id);
+      const start = at;
+      at = wire.end(buffer, encoder.encode(letter, buffer, wire.begin(buffer, at, id, id.length)));
+      framed.push({ id: letter.id, place, start, end: at });
+    }
+    await this.#send(framed, round);
+    return letter;
+  }
+
   /** Sends letters with one request; one that fails whole for what is in it is sent in halves. */
-  async #send(letters: readonly Letter[], round: Round): Promise<void> {
-    if (letters.length === 0 || this.#options.dryRun || this.stopped !== undefined) return;
-    const body = Buffer.concat(letters.map((letter) => this.#frame(letter)));
-    this.#exchange.begin(body, 0, body.length, letters.length);
-    const reply = await this.#destination.send(0, this.#exchange, this.#options.signal);
+  async #send(letters: readonly Framed[], round: Round): Promise<void> {
+    if (letters.length === 0 || this.stopped !== undefined) return;
+    const { destination, repairDesk, signal } = this.#desk;
+    const { exchange } = repairDesk.lane;
+    exchange.begin(repairDesk.buffer, letters[0].start, letters.at(-1)!.end, letters.length);
+    const reply = await destination.send(exchange.lane, exchange, AbortSignal.any([signal, this.#run.signal]));
     if (reply.kind === "halve") {
-      if (letters.length === 1) return this.#refused(letters[0], reply.problem.message);
+      if (letters.length === 1) return this.#refused(letters[0].place, reply.problem.message);
       const middle = letters.length >> 1;
       await this.#send(letters.slice(0, middle), round);
       return this.#send(letters.slice(middle), round);
@@ -124,35 +167,24 @@ class Replay {
       this.stopped = reply.problem;
       return undefined;
     }
-    for (const [k, letter] of letters.entries()) this.#settle(letter, k, round);
+    for (const [k, { id, place }] of letters.entries()) {
+      const verdict = exchange.verdicts[k];
+      // Its id is taken: an earlier replay got through, and nobody heard of it.
+      if (verdict === Verdict.delivered || verdict === Verdict.conflict) {
+        round.delivered.add(id);
+        this.#delivered++;
+      } else this.#refused(place, exchange.reasons.get(k) ?? exchange.types.get(k) ?? "");
+    }
     return undefined;
   }
 
-  #frame(letter: Letter): Buffer {
-    const id = Buffer.from(letter.id);
-    const document = Buffer.from(this.#options.encode(letter));
-    const out = Buffer.alloc(elasticsearchWire.overheadBytes + id.length + document.length);
-    const start = elasticsearchWire.begin(out, 0, id, id.length);
-    document.copy(out, start);
-    return out.subarray(0, elasticsearchWire.end(out, start + document.length));
-  }
-
-  #settle(letter: Letter, k: number, round: Round): void {
-    const verdict = this.#exchange.verdicts[k];
-    // Its id is taken: an earlier replay got through, and nobody heard of it.
-    if (verdict === Verdict.delivered || verdict === Verdict.conflict) {
-      round.delivered.add(letter.id);
-      this.#delivered++;
-    } else this.#refused(letter, this.#exchange.reasons.get(k) ?? this.#exchange.types.get(k) ?? "");
-  }
-
-  #refused(letter: Letter, reason: string): void {
-    if (this.#reasons.length < REASONS_MAX) this.#reasons.push(`${letter.file}@${letter.offset}: ${reason}`);
+  #refused(place: string, reason: string): void {
+    if (this.#reasons.length < REASONS_MAX) this.#reasons.push(`${place}: ${reason}`);
   }
 
   result(): ReplayResult {
     const { stopped } = this;
-    const refused = this.#options.dryRun ? 0 : this.#letters - this.#delivered;
+    const refused = this.#run.dryRun ? 0 : this.#letters - this.#delivered;
     return { letters: this.#letters, delivered: this.#delivered, refused, reasons: this.#reasons, stopped };
   }
 }

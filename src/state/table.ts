@@ -163,7 +163,7 @@ export class Table {
   #commit(entry: CommitEntry): void {
     const cursor = this.cursor(entry.file, entry.sink);
     this.#see(entry.file, entry.seen ?? entry.to);
-    if (cursor === undefined || entry.to <= cursor.committed) return;
+    if (cursor === undefined || entry.to < cursor.committed) return;
     cursor.committed = entry.to;
     cursor.tailText = Buffer.from(entry.tail, "base64").toString("latin1");
     cursor.lastTime = entry.time ?? "";

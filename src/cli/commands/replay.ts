@@ -1,11 +1,15 @@
 import { loadConfig } from "../../config/load.ts";
 import type { Environment } from "../../config/variables.ts";
 import { systemClock } from "../../core/clock.ts";
-import type { Config } from "../../core/config.ts";
+import { GzipCompressor } from "../../batches/compress.ts";
+import type { Config, InputConfig } from "../../core/config.ts";
 import { describe, ExitCode, PannierError, systemCode } from "../../core/errors.ts";
-import { askForReplay, replayAll, type SinkReplay } from "../../replay.ts";
-import { openDeadLetters } from "../../sinks/create.ts";
-import type { DeadLetters } from "../../sinks/dead-letters.ts";
+import { REPLAY_ALONE_RECORD_BYTES } from "../../core/limits.ts";
+import type { RecordEncoder } from "../../core/record.ts";
+import type { RecordSource } from "../../core/sink.ts";
+import { createRecordEncoder } from "../../records/encoder.ts";
+import { askForReplay, letterEncoder, letterSinks, OTHER_FILES, replayAll, type SinkReplay } from "../../replay.ts";
+import { createSink } from "../../sinks/create.ts";
 import { takeLock } from "../../state/lock.ts";
 import { createLog } from "../../telemetry/log.ts";
 import type { Arguments } from "../arguments.ts";
@@ -38,28 +42,42 @@ async function replayAlone(config: Config, dryRun: boolean, serviceName: string 
       ...(hint === undefined ? {} : { hint }),
     });
   });
-  const opened: DeadLetters[] = [];
   const log = createLog({ level: config.logLevel, secrets: () => secretValues(config) });
-  try {
-    return await replayAll({
-      config,
-      serviceName,
-      deadLettersOf: (sink) => {
-        const letters = openDeadLetters(sink, config.stateDir);
-        opened.push(letters);
-        return letters;
-      },
-      dryRun,
+  const encoderOf = (input: InputConfig | typeof OTHER_FILES): RecordEncoder =>
+    createRecordEncoder({ ...input, ...(serviceName === undefined ? {} : { serviceName }) });
+  const shipping = config.sinks.filter(({ type }) => type !== "stdout");
+  const sinks = shipping.map((sink) =>
+    createSink({
+      // What the letters once were refused by may have been mended by hand: only `run` writes templates.
+      config: sink.type === "elasticsearch" ? { ...sink, manageTemplate: false } : sink,
+      stateDir: config.stateDir,
+      source: NO_RECORDS,
+      createCompressor: (outputBytes) => new GzipCompressor(outputBytes),
+      maxRecordBytes: REPLAY_ALONE_RECORD_BYTES,
       log,
       clock: systemClock,
+    }),
+  );
+  try {
+    return await replayAll({
+      sinks: letterSinks(sinks),
+      encoder: letterEncoder(config.inputs, config.inputs.map(encoderOf), encoderOf(OTHER_FILES)),
+      dryRun,
       signal: new AbortController().signal,
     });
   } finally {
-    await Promise.all(opened.map((letters) => letters.close()));
+    await Promise.all(sinks.map((sink) => sink.stop()));
     log.close();
     await lock.release();
   }
 }
+
+/** Nothing is read from files here; letters have their lines with them. */
+const NO_RECORDS = new Proxy<RecordSource>({} as RecordSource, {
+  get: (_, name) => {
+    throw new Error(`a replay has no records to ask for: ${String(name)}`);
+  },
+});
 
 /** One line for a sink, and below it why letters were refused, or why the rest was not sent. */
 export function describeReplay(

@@ -15,6 +15,7 @@ import { describeError, describeFailure, describeStranger } from "./problem.ts";
 import type { Template } from "./template.ts";
 import { destinationName } from "./template-body.ts";
 import { FAILURE_STORE, namesDestination, verdictOf } from "./verdict.ts";
+import { elasticsearchWire } from "./wire.ts";
 
 /** What is asked of each item. The index is asked for only where there is an error: it is most of a usual answer. */
 const FILTER = [
@@ -30,6 +31,7 @@ const NEWLINE = 0x0a;
 
 /** `_bulk` of one data stream or index. */
 export class BulkDestination implements Destination {
+  readonly wire = elasticsearchWire;
   readonly #carrier: Carrier;
   readonly #template: Template;
   readonly #clock: Clock;

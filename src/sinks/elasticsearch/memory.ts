@@ -1,5 +1,13 @@
 import type { ElasticsearchConfig, PlanLine } from "../../core/config.ts";
-import { DEFLATE_STATE_BYTES, REASON_MAX_CHARS, REPAIR_MAX_RECORDS, TLS_CONNECTION_BYTES } from "../../core/limits.ts";
+import {
+  CHUNK_BYTES,
+  DEFLATE_STATE_BYTES,
+  LETTER_ID_BYTES,
+  REASON_MAX_CHARS,
+  REPAIR_MAX_RECORDS,
+  REPLAY_ROUND_LETTERS,
+  TLS_CONNECTION_BYTES,
+} from "../../core/limits.ts";
 import { Exchange } from "../exchange.ts";
 import { Load } from "../load.ts";
 import { repairBufferBytes } from "../repair.ts";
@@ -24,6 +32,8 @@ export function sinkMemory(config: ElasticsearchConfig, maxRecordBytes: number):
       name: "records in flight",
       bytes: (inFlight + 1) * Load.BATCH_BYTES + REPAIR_MAX_RECORDS * Load.BYTES_PER_RECORD,
     },
+    // A letter is read with its text around it, and a replay remembers the ids of a round.
+    { name: "dead letters", bytes: CHUNK_BYTES + maxRecordBytes + REPLAY_ROUND_LETTERS * LETTER_ID_BYTES },
     { name: "TLS", bytes: secure ? (lanes + 1) * TLS_CONNECTION_BYTES : 0 },
   ];
 }

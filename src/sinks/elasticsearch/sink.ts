@@ -1,9 +1,10 @@
 import type { Clock } from "../../core/clock.ts";
 import type { ElasticsearchConfig } from "../../core/config.ts";
 import type { Log } from "../../core/log.ts";
-import type { Compressor, RecordSource, Sink } from "../../core/sink.ts";
+import type { Compressor, RecordSource } from "../../core/sink.ts";
 import type { DeadLetters } from "../dead-letters.ts";
 import { Deliverer } from "../deliver.ts";
+import type { ReplayingSink } from "../replaying-sink.ts";
 import { type DeliveryTimes, defaultTimes } from "../times.ts";
 import { BulkDestination } from "./bulk.ts";
 import { Carrier, type CarrierTimes, carrierTimes } from "./carrier.ts";
@@ -24,7 +25,7 @@ export interface ElasticsearchSinkOptions {
 }
 
 /** Delivers to one data stream or index of Elasticsearch. */
-export function createElasticsearchSink(options: ElasticsearchSinkOptions): Sink {
+export function createElasticsearchSink(options: ElasticsearchSinkOptions): ReplayingSink {
   const { config, source, deadLetters, compressors, maxRecordBytes, log, clock } = options;
   const carrier = new Carrier(config, clock, { ...carrierTimes, ...options.times });
   const template = new Template(config, carrier, log);
@@ -51,6 +52,7 @@ export function createElasticsearchSink(options: ElasticsearchSinkOptions): Sink
       deadLetters.load().catch(() => undefined);
     },
     deliver: (batch) => deliverer.deliver(batch),
+    replay: (run) => deliverer.replay(run),
     status: () => deliverer.status(),
     async stop() {
       await deliverer.stop();

@@ -7,10 +7,15 @@ import { afterEach, describe, expect, test } from "vitest";
 import { loadConfig } from "../../../src/config/load.ts";
 import { describeReplay } from "../../../src/cli/commands/replay.ts";
 import { estimates } from "../../../src/cli/estimates.ts";
+import { GzipCompressor } from "../../../src/batches/compress.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import type { Log } from "../../../src/core/log.ts";
-import { askForReplay, letterEncoder, replayHandler } from "../../../src/replay.ts";
-import { openDeadLetters } from "../../../src/sinks/create.ts";
+import { LineFlag } from "../../../src/core/record.ts";
+import type { RecordSource } from "../../../src/core/sink.ts";
+import { createRecordEncoder } from "../../../src/records/encoder.ts";
+import { askForReplay, letterEncoder, letterSinks, OTHER_FILES, replayHandler } from "../../../src/replay.ts";
+import { createSink } from "../../../src/sinks/create.ts";
+import type { Letter } from "../../../src/sinks/letter.ts";
 import { takeLock } from "../../../src/state/lock.ts";
 import { directory, pannier } from "./support.ts";
 
@@ -124,13 +129,20 @@ describe("replay", () => {
     });
     const lock = await takeLock(state);
     closing.push(() => lock.release());
-    const signal = new AbortController().signal;
-    const run = { config, serviceName: undefined, log: silent, clock: systemClock, signal };
-    const sink = config.sinks[0];
-    if (sink.type !== "elasticsearch") throw new Error("another sink");
-    const deadLetters = openDeadLetters(sink, state);
-    closing.push(() => deadLetters.close());
-    lock.onRequest(replayHandler({ ...run, deadLettersOf: () => deadLetters }));
+    const [sinkConfig] = config.sinks;
+    if (sinkConfig.type !== "elasticsearch") throw new Error("another sink");
+    const sink = createSink({
+      config: { ...sinkConfig, manageTemplate: false },
+      stateDir: state,
+      source: {} as RecordSource,
+      createCompressor: (outputBytes) => new GzipCompressor(outputBytes),
+      maxRecordBytes: 1 << 16,
+      log: silent,
+      clock: systemClock,
+    });
+    closing.push(() => sink.stop());
+    const encoder = letterEncoder([], [], createRecordEncoder(OTHER_FILES));
+    lock.onRequest(replayHandler({ sinks: letterSinks([sink]), encoder, signal: new AbortController().signal }));
     const dry = await askForReplay(state, true);
     expect(dry).toMatchObject([{ sink: "elasticsearch", letters: 3, delivered: 0, refused: 0 }]);
     const { code, stdout } = await pannier(["replay", "--to", `elasticsearch+${server.url}`, "--state-dir", state]);
@@ -149,8 +161,17 @@ describe("replay", () => {
       estimates: estimates(undefined),
       needsInputs: true,
     });
-    const encode = letterEncoder(config, "shop");
+    const options = { ...config.inputs[0], serviceName: "shop" };
+    const other = createRecordEncoder(OTHER_FILES);
+    const encoder = letterEncoder(config.inputs, [createRecordEncoder(options)], other);
+    const documentOf = (letter: Letter): unknown => {
+      const out = Buffer.alloc(encoder.maxBytes(letter));
+      return JSON.parse(out.toString("utf8", 0, encoder.encode(letter, out, 0)));
+    };
     const letter = {
+      fileKey: "",
+      flags: 0,
+      cut: 0,
       time: "2026-01-02T03:04:05.000Z",
       id: "x",
       status: 400,
@@ -158,7 +179,7 @@ describe("replay", () => {
       file: "/logs/a.log",
       offset: 7,
     };
-    expect(JSON.parse(encode({ ...letter, length: 4, line: Buffer.from("two") }))).toMatchObject({
+    expect(documentOf({ ...letter, length: 4, line: Buffer.from("two") })).toMatchObject({
       "@timestamp": "2026-01-02T03:04:05.000Z",
       message: "two",
       "log.file.path": "/logs/a.log",
@@ -166,10 +187,14 @@ describe("replay", () => {
       "service.name": "shop",
       "event.timestamp_source": "assigned",
     });
-    expect(JSON.parse(encode({ ...letter, length: 1000, line: Buffer.from("two") }))).toMatchObject({
-      "log.flags": ["truncated"],
+    const flags = LineFlag.truncated | LineFlag.continued;
+    expect(documentOf({ ...letter, length: 1000, line: Buffer.from("two"), flags, cut: 996 })).toMatchObject({
+      "log.flags": ["truncated", "continued"],
       "log.original_bytes": 999,
     });
+    const elsewhere = documentOf({ ...letter, file: "/other/a.log", length: 4, line: Buffer.from("two") });
+    expect(elsewhere).toMatchObject({ message: "two", "log.file.path": "/other/a.log" });
+    expect(elsewhere).not.toHaveProperty(["service.name"]);
   });
 
   test("no letters are nothing to say much about", () => {

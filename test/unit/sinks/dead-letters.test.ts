@@ -2,16 +2,26 @@ import { appendFileSync, chmodSync, mkdtempSync, readFileSync, statSync, writeFi
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { PannierError } from "../../../src/core/errors.ts";
+import { LineFlag } from "../../../src/core/record.ts";
+import type { LostLetter } from "../../../src/core/sink.ts";
 import { DeadLetters } from "../../../src/sinks/dead-letters.ts";
 import type { Problem } from "../../../src/sinks/exchange.ts";
 import type { Letter } from "../../../src/sinks/letter.ts";
 import { until } from "./rig.ts";
 
-function open(options: { maxBytes?: number; whenFull?: "stop" | "drop_oldest"; directory?: string } = {}): DeadLetters {
-  const { maxBytes = 1 << 20, whenFull = "stop" } = options;
+function open(
+  options: {
+    maxBytes?: number;
+    whenFull?: "stop" | "drop_oldest";
+    directory?: string;
+    onDrop?: (lost: readonly LostLetter[]) => void;
+  } = {},
+): DeadLetters {
+  const { maxBytes = 1 << 20, whenFull = "stop", onDrop = (): void => {} } = options;
   const directory =
     options.directory ?? path.join(mkdtempSync(path.join(os.tmpdir(), "pannier-letters-")), "dead-letters");
-  return new DeadLetters({ directory, sink: "es", config: { maxBytes, whenFull }, retryMs: 5 });
+  return new DeadLetters({ directory, sink: "es", config: { maxBytes, whenFull }, retryMs: 5, onDrop });
 }
 
 function letter(id: string, line: Buffer = Buffer.from(`line of ${id}`)): Letter {
@@ -24,6 +34,9 @@ function letter(id: string, line: Buffer = Buffer.from(`line of ${id}`)): Letter
     offset: 7,
     length: 11,
     line,
+    fileKey: "k",
+    flags: 0,
+    cut: 0,
   };
 }
 
@@ -45,16 +58,21 @@ describe("dead letters", () => {
   test("are lines of JSON with the fields of the contract, in its order", async () => {
     const letters = open();
     await letters.write(letter("a"), never, ignore);
-    await letters.write(letter("b", Buffer.from([0xff, 0x41])), never, ignore);
+    const second = {
+      ...letter("b", Buffer.from([0xff, 0x41])),
+      flags: LineFlag.truncated | LineFlag.continued,
+      cut: 4,
+    };
+    await letters.write(second, never, ignore);
     await letters.sync(never, ignore);
     const common = '"sink":"es","status":400,"reason":"bad","file":"/logs/a.log","offset":7,"length":11';
     expect(readFileSync(letters.path, "utf8")).toBe(
-      `{"@timestamp":"2026-01-02T03:04:05Z","id":"a",${common},"line":"line of a"}\n` +
-        `{"@timestamp":"2026-01-02T03:04:05Z","id":"b",${common},"line_base64":"/0E="}\n`,
+      `{"@timestamp":"2026-01-02T03:04:05Z","id":"a",${common},"line":"line of a","file_key":"k"}\n` +
+        `{"@timestamp":"2026-01-02T03:04:05Z","id":"b",${common},"line_base64":"/0E=","file_key":"k","flags":["truncated","continued"],"cut":4}\n`,
     );
     const read = [];
     for await (const each of letters.letters()) read.push(each);
-    expect(read).toEqual([letter("a"), letter("b", Buffer.from([0xff, 0x41]))]);
+    expect(read).toEqual([letter("a"), second]);
     expect(path.basename(letters.path)).toBe("es.ndjson");
     expect(statSync(letters.path).mode & 0o777).toBe(0o600);
     await letters.close();
@@ -90,16 +108,37 @@ describe("dead letters", () => {
     await letters.close();
   });
 
-  test("or drop the oldest, counted", async () => {
-    const letters = open({ maxBytes: 2_000, whenFull: "drop_oldest" });
+  test("or drop the oldest, counted as lost, each once", async () => {
+    const lost: LostLetter[] = [];
+    const letters = open({ maxBytes: 2_000, whenFull: "drop_oldest", onDrop: (dropped) => lost.push(...dropped) });
     const ids = Array.from({ length: 40 }, (_, i) => `id${i}`);
     await write(letters, ...ids);
     const left = await idsOf(letters);
     expect(left).toEqual(ids.slice(-left.length));
     expect(left.length).toBeGreaterThan(5);
     expect(letters.count).toBe(left.length);
+    const facts = { fileKey: "k", offset: 7, bytes: 11 };
+    expect(lost).toEqual(Array.from({ length: 40 - left.length }, () => facts));
     expect(letters.dropped).toEqual({ letters: 40 - left.length, bytes: (40 - left.length) * 11 });
     expect(statSync(letters.path).size).toBeLessThanOrEqual(2_000);
+    await letters.close();
+  });
+
+  test("or wait with dropping while the loss cannot be recorded", async () => {
+    let failures = 3;
+    const letters = open({
+      maxBytes: 400,
+      whenFull: "drop_oldest",
+      onDrop: () => {
+        if (failures-- > 0) throw new PannierError("state_write_failed", "no room");
+      },
+    });
+    await write(letters, "a", "b");
+    const problems: Problem[] = [];
+    await letters.write(letter("c"), never, (problem) => problems.push(problem));
+    expect(problems.map(({ code }) => code)).toEqual(Array.from({ length: 3 }, () => "state_write_failed"));
+    expect(await idsOf(letters)).toEqual(["b", "c"]);
+    expect(letters.dropped).toEqual({ letters: 1, bytes: 11 });
     await letters.close();
   });
 

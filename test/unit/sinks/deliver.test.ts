@@ -93,6 +93,9 @@ describe("a delivery", () => {
         offset: JSON.stringify(record("r0").document).length + 1,
         length: JSON.stringify(record("r1").document).length + 1,
         line: Buffer.from(JSON.stringify(record("r1").document)),
+        fileKey: "k",
+        flags: 0,
+        cut: 0,
       },
     ]);
     expect(made.sink.status().deadLetters).toBe(1);

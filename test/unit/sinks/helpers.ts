@@ -2,15 +2,16 @@ import { mkdtempSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { GzipCompressor } from "../../../src/batches/compress.ts";
-import { Batch } from "../../../src/core/batch.ts";
+import { Batch, LINE_FLAGS_SHIFT } from "../../../src/core/batch.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import type { ElasticsearchConfig } from "../../../src/core/config.ts";
 import type { Log } from "../../../src/core/log.ts";
-import type { Original, RecordSource, Sink } from "../../../src/core/sink.ts";
+import type { LostLetter, Original, RecordSource } from "../../../src/core/sink.ts";
 import { DeadLetters } from "../../../src/sinks/dead-letters.ts";
 import type { CarrierTimes } from "../../../src/sinks/elasticsearch/carrier.ts";
 import { createElasticsearchSink } from "../../../src/sinks/elasticsearch/sink.ts";
 import { elasticsearchWire } from "../../../src/sinks/elasticsearch/wire.ts";
+import type { ReplayingSink } from "../../../src/sinks/replaying-sink.ts";
 import type { DeliveryTimes } from "../../../src/sinks/times.ts";
 
 /** Keeps what was said. */
@@ -58,7 +59,10 @@ export class TestSource implements RecordSource {
 
   original(batch: Batch, i: number): Original {
     const bytes = this.gone ? undefined : Buffer.from(JSON.stringify(this.records[i].document));
-    return { path: "/logs/app.log", offset: batch.from[i], length: batch.to[i] - batch.from[i], bytes };
+    const offset = batch.from[i];
+    const flags = batch.flags[i] >> LINE_FLAGS_SHIFT;
+    const length = batch.to[i] - offset;
+    return { path: "/logs/app.log", offset, length, cut: batch.cut[i], flags, fileKey: "k", bytes };
   }
 
   id(_batch: Batch, i: number): string {
@@ -84,6 +88,12 @@ export class TestSource implements RecordSource {
   salt(batch: Batch, i: number, out: Buffer, at: number): number {
     this.salts.set(i, (this.salts.get(i) ?? 0) + 1);
     return writeRecord(out, at, this.id(batch, i), this.records[i].document);
+  }
+
+  readonly lost: LostLetter[] = [];
+
+  lose(letters: readonly LostLetter[]): void {
+    this.lost.push(...letters);
   }
 
   toleratesConflict(): boolean {
@@ -130,7 +140,7 @@ export function configOf(urls: readonly string[], changes: Partial<Elasticsearch
 }
 
 export interface TestSink {
-  readonly sink: Sink;
+  readonly sink: ReplayingSink;
   readonly source: TestSource;
   readonly log: MemoryLog;
   readonly deadLetters: DeadLetters;
@@ -145,7 +155,13 @@ export function sinkOf(
 ): TestSink {
   const log = new MemoryLog();
   const directory = path.join(mkdtempSync(path.join(os.tmpdir(), "pannier-sink-")), "dead-letters");
-  const deadLetters = new DeadLetters({ directory, sink: config.name, config: config.deadLetters, retryMs: 10 });
+  const deadLetters = new DeadLetters({
+    directory,
+    sink: config.name,
+    config: config.deadLetters,
+    retryMs: 10,
+    onDrop: (letters) => source.lose(letters),
+  });
   const sink = createElasticsearchSink({
     config,
     source,
