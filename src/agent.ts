@@ -69,6 +69,8 @@ async function follow(options: AgentOptions, state: Store): Promise<ExitCode> {
     state,
     maxOpenFiles: config.maxOpenFiles,
     allowLinksInto: config.allowLinksInto,
+    sinks: config.sinks.map(({ name }) => name),
+    sync: () => state.sync(),
     clock,
     log,
     isNeeded: (file) => pipelines.some((pipeline) => pipeline.needs(file)),

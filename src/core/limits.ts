@@ -77,6 +77,13 @@ export const GONE_FILE_KEPT_MS = 24 * 3_600_000;
 export const TAIL_QUIET_DRAIN_MS = 500;
 export const TAIL_QUIET_ROTATED_MS = 5_000;
 
+/**
+ * A rotated file is deleted (`reclaim`) when it was not written to for this long: an application that has opened its next file
+ * still writes what it had begun. After a deletion that failed, the next is tried this much later.
+ */
+export const RECLAIM_QUIET_MS = 10_000;
+export const RECLAIM_RETRY_MS = 60_000;
+
 /** Sweep intervals by how long a file has been silent. */
 export const SWEEP_HOT_MS = 250;
 export const SWEEP_WARM_MS = 1_000;
