@@ -145,6 +145,8 @@ export const BACKOFF_FIRST_MS = 250;
 export const BACKOFF_MAX_MS = 30_000;
 /** A server may ask for more (`Retry-After`), but not for more than this. */
 export const RETRY_AFTER_MAX_MS = 600_000;
+/** A longer one is a mistake (seconds since 1970, a clock that is off) and is not followed at all. */
+export const RETRY_AFTER_BELIEVED_MS = 24 * 3_600_000;
 /** Whole-request 429s in a row after which a request is halved: it may be over a limit that never heals for its size. */
 export const BUSY_BEFORE_HALVING = 3;
 /**
@@ -173,6 +175,11 @@ export const REPAIR_MIN_BYTES = 256 * KiB;
 /** Characters of reasons that are kept of one answer; a record whose reason no longer fits is sent again and gets it then. */
 export const REASONS_MAX_CHARS = 64 * KiB;
 
+/**
+ * A connection is not used again after this time. A name is looked up for every new connection, and a balancer chooses for
+ * every new connection: without an end of the old ones, a cluster that has moved or grown would not be noticed.
+ */
+export const CONNECTION_MAX_MS = 300_000;
 /** A connection, TLS included, must stand by then. */
 export const CONNECT_TIMEOUT_MS = 10_000;
 /** Silence on an open request. Elasticsearch itself waits one minute for a missing shard before it answers. */

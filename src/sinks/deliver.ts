@@ -15,6 +15,7 @@ import { type ReplayResult, type ReplayRun, replayDeadLetters } from "./replay.t
 import { RequestSize } from "./request-size.ts";
 import { Shelf } from "./shelf.ts";
 import type { DeliveryTimes } from "./times.ts";
+import { Naps } from "./wait.ts";
 
 export interface DelivererOptions {
   readonly name: string;
@@ -58,6 +59,7 @@ export class Deliverer {
       repairDesk: new RepairDesk(source, new Exchange(inFlight), options.maxRecordBytes),
       exchanges: new Shelf(Array.from({ length: inFlight }, (_, lane) => new Exchange(lane))),
       leftovers: new Leftovers(),
+      naps: new Naps(),
       times,
       clock,
       log,

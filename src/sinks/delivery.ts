@@ -1,11 +1,11 @@
 import { type Batch, Outcome, RecordFlag } from "../core/batch.ts";
 import { BATCH_MAX_RECORDS, BUSY_BEFORE_HALVING, TRIES_BEFORE_STEPPING_ASIDE } from "../core/limits.ts";
-import { PannierError } from "../core/errors.ts";
 import { PoisonWatch } from "./breakers.ts";
 import { type Desk, bury } from "./desk.ts";
 import type { Exchange, Problem, Reply } from "./exchange.ts";
 import type { Leftover } from "./leftovers.ts";
 import { Load } from "./load.ts";
+import { mend } from "./mend.ts";
 import type { Lane, Repair } from "./repair.ts";
 import { type Refusal, type Settling, settleAnswer } from "./settle.ts";
 import { Backoff, pause, throwIfAborted } from "./wait.ts";
@@ -31,6 +31,8 @@ export class Delivery implements Settling, Leftover {
   /** Records per request, while one of them makes the server refuse all. */
   #maxRecords = BATCH_MAX_RECORDS;
   #busy = 0;
+  /** Its wait for the end of an outage was cut short, and nothing has got through since. */
+  #woken = false;
   readonly trouble = (problem: Problem): void => this.desk.health.trouble(this.#slot, problem);
 
   constructor(desk: Desk, slot: number) {
@@ -102,8 +104,11 @@ export class Delivery implements Settling, Leftover {
       const count = load.run(at, this.#maxRecords, requestSize.maxBytes());
       exchange.begin(load.buffer, load.starts[at], load.ends[at + count - 1], count);
       const reply = await destination.send(exchange.lane, exchange, signal);
+      if (exchange.resent) this.#noteSent(lane, at);
       if (reply.kind === "answered") {
         this.#busy = 0;
+        this.#woken = false;
+        this.desk.naps.wake();
         requestSize.answered();
         this.#maxRecords = Math.min(this.#maxRecords * 2, BATCH_MAX_RECORDS);
         const settled = await settleAnswer(this, lane, at);
@@ -147,16 +152,18 @@ export class Delivery implements Settling, Leftover {
   }
 
   /** Nobody's records are taken at the moment. */
-  async #outage(
-    reply: Extract<Reply, { kind: "retry" }>,
-    { load, exchange }: Lane,
-    at: number,
-    backoff: Backoff,
-  ): Promise<void> {
-    if (reply.mayHaveArrived)
-      for (let i = at; i < at + exchange.count; i++) this.batch.flags[load.records[i]] |= RecordFlag.maybeSent;
+  async #outage(reply: Extract<Reply, { kind: "retry" }>, lane: Lane, at: number, backoff: Backoff): Promise<void> {
+    if (reply.mayHaveArrived) this.#noteSent(lane, at);
     this.trouble(reply.problem);
-    await pause(backoff.nextMs(reply.retryAfterMs), this.desk.signal);
+    const waitMs = backoff.nextMs(reply.retryAfterMs);
+    // Woken once and in vain, it is not everybody's outage.
+    if (this.#woken) await pause(waitMs, this.desk.signal);
+    else this.#woken = await this.desk.naps.nap(waitMs, this.desk.signal);
+  }
+
+  /** The records of the request may have been stored: a conflict is then what to expect. */
+  #noteSent({ load, exchange }: Lane, at: number): void {
+    for (let i = at; i < at + exchange.count; i++) this.batch.flags[load.records[i]] |= RecordFlag.maybeSent;
   }
 
   /** The server refused a request that holds this record alone. */
@@ -203,46 +210,7 @@ export class Delivery implements Settling, Leftover {
   }
 
   /** Sends the collected records in their other form until each of them has an outcome. */
-  async repair(): Promise<void> {
-    const { repairDesk } = this.desk;
-    // Inside a repair, what is refused again is collected for the loop below, which is already running.
-    if (this.repairs.length === 0 || this.batch === repairDesk.lane.load.batch) return;
-    await repairDesk.turnstile.pass(async () => {
-      const backoff = new Backoff(this.desk.times);
-      try {
-        while (this.repairs.length > 0) await this.#repairSome(backoff);
-        await this.desk.deadLetters.sync(this.desk.signal, this.trouble);
-      } finally {
-        repairDesk.lane.load.batch = undefined;
-      }
-    });
-  }
-
-  async #repairSome(backoff: Backoff): Promise<void> {
-    const { repairDesk } = this.desk;
-    try {
-      const count = repairDesk.fill(this.batch, this.repairs);
-      if (count === 0) return await this.#giveUp(this.repairs.shift()!);
-      this.repairs.splice(0, count);
-    } catch (error) {
-      // A salt that cannot be journaled now can be journaled later; without it nothing may be sent.
-      if (!(error instanceof PannierError)) throw error;
-      this.trouble({ code: error.code, message: error.message });
-      return pause(backoff.nextMs(), this.desk.signal);
-    }
-    await this.#drain(repairDesk.lane, new Backoff(this.desk.times), Infinity);
-    return undefined;
-  }
-
-  /** Not even the repair buffer can hold it. */
-  async #giveUp(repair: Repair): Promise<void> {
-    const { batch } = this;
-    const wire = batch.buffer.subarray(batch.starts[repair.record], batch.ends[repair.record]);
-    const [status, reason] =
-      repair.form === "text"
-        ? [repair.status, repair.reason]
-        : [409, "its id is taken, and it is too large to be sent anew"];
-    await bury(this.desk, { batch, record: repair.record, wire, status, reason }, this.trouble);
-    batch.outcome[repair.record] = Outcome.deadLettered;
+  repair(): Promise<void> {
+    return mend(this, (lane) => this.#drain(lane, new Backoff(this.desk.times), Infinity));
   }
 }

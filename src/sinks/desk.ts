@@ -12,6 +12,7 @@ import type { RepairDesk } from "./repair.ts";
 import type { RequestSize } from "./request-size.ts";
 import type { Shelf } from "./shelf.ts";
 import type { DeliveryTimes } from "./times.ts";
+import type { Naps } from "./wait.ts";
 
 /** What all requests of one sink share. */
 export interface Desk {
@@ -26,6 +27,7 @@ export interface Desk {
   /** One for each request in flight. */
   readonly exchanges: Shelf<Exchange>;
   readonly leftovers: Leftovers;
+  readonly naps: Naps;
   readonly times: DeliveryTimes;
   readonly clock: Clock;
   readonly log: Log;

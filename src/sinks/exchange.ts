@@ -81,6 +81,8 @@ export class Exchange {
   to = 0;
   count = 0;
   readonly verdicts: Uint8Array = new Uint8Array(BATCH_MAX_RECORDS);
+  /** It went out twice: an id that is taken may be its own. */
+  resent = false;
   /** HTTP status of each record. */
   readonly statuses: Uint16Array = new Uint16Array(BATCH_MAX_RECORDS);
   /** Type of each record's error. */
@@ -100,6 +102,7 @@ export class Exchange {
     this.from = from;
     this.to = to;
     this.count = count;
+    this.resent = false;
     this.clearAnswer();
   }
 

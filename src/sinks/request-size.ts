@@ -14,6 +14,8 @@ export class RequestSize {
   #growsAtMs = Infinity;
   #goodAnswers = 0;
   #steps = FIRST_STEPS;
+  /** It was doubled since it was last too much. */
+  #hasGrown = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -26,7 +28,9 @@ export class RequestSize {
 
   tooMuch(bytes: number): void {
     this.#halve(bytes);
-    this.#steps = Math.min(this.#steps * 2, BUSY_SIZE_STEPS_MAX);
+    // Halved again and again in one outage, it proves nothing: what was too much then may not be afterwards.
+    if (this.#hasGrown) this.#steps = Math.min(this.#steps * 2, BUSY_SIZE_STEPS_MAX);
+    this.#hasGrown = false;
   }
 
   #halve(bytes: number): void {
@@ -42,6 +46,7 @@ export class RequestSize {
   #double(): void {
     this.#goodAnswers = 0;
     this.#maxBytes *= 2;
+    this.#hasGrown = true;
     if (this.#maxBytes <= BATCH_MAX_BYTES) return;
     this.#maxBytes = Infinity;
     this.#steps = FIRST_STEPS;

@@ -40,6 +40,30 @@ export class Backoff {
   }
 }
 
+/** Waits that end early when somebody gets through: after an outage all go on at once, not each at its own time. */
+export class Naps {
+  readonly #sleepers: Set<AbortController> = new Set();
+
+  /** True when it was woken. */
+  async nap(ms: number, signal: AbortSignal): Promise<boolean> {
+    const sleeper = new AbortController();
+    this.#sleepers.add(sleeper);
+    try {
+      await sleep(ms, undefined, { signal: AbortSignal.any([signal, sleeper.signal]) });
+      return false;
+    } catch {
+      throwIfAborted(signal);
+      return true;
+    } finally {
+      this.#sleepers.delete(sleeper);
+    }
+  }
+
+  wake(): void {
+    for (const sleeper of this.#sleepers) sleeper.abort();
+  }
+}
+
 /** One at a time, in the order of asking. */
 export class Turnstile {
   #last: Promise<void> = Promise.resolve();

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "../../core/clock.ts";
 import type { ElasticsearchConfig } from "../../core/config.ts";
-import { ERROR_BODY_MAX_BYTES } from "../../core/limits.ts";
+import { ERROR_BODY_MAX_BYTES, RETRY_AFTER_BELIEVED_MS } from "../../core/limits.ts";
 import { type Compressor, DeliveryAborted } from "../../core/sink.ts";
 import type { Conflict, Destination, LookUp } from "../destination.ts";
 import { type Exchange, type Problem, type Reply, Verdict } from "../exchange.ts";
@@ -79,6 +79,7 @@ export class BulkDestination implements Destination {
       (status) => (status === 200 ? (chunk) => scanner.write(chunk) : (chunk) => errorBody.write(chunk)),
       signal,
     );
+    exchange.resent = transfer.resent === true;
     const reply = this.#read(transfer, scanner, errorBody, exchange);
     if (reply.kind !== "answered") exchange.clearAnswer();
     return this.#unlessAborted(signal, reply);
@@ -115,16 +116,16 @@ export class BulkDestination implements Destination {
     const retryAfterMs = this.#retryAfterMs(headers);
     if (status === 429) return { kind: "busy", problem, retryAfterMs };
     const refused = status === 400 || status === 401 || status === 403;
-    if (!refused && status < 400) return retry(describeStranger(status, origin), true);
+    if (!refused && status < 400) return retry(describeStranger(status, origin, headers.location), true);
     return { kind: "retry", problem, mayHaveArrived: !refused, retryAfterMs };
   }
 
-  /** `Retry-After`: seconds or a date. */
+  /** `Retry-After`: seconds or a date. What cannot be meant is not obeyed. */
   #retryAfterMs(headers: IncomingHttpHeaders): number | undefined {
     const value = headers["retry-after"];
     if (value === undefined) return undefined;
     const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - this.#clock.nowMs();
-    return Number.isFinite(ms) && ms > 0 ? ms : undefined;
+    return ms > 0 && ms <= RETRY_AFTER_BELIEVED_MS ? ms : undefined;
   }
 
   lookUp(conflicts: readonly Conflict[], signal: AbortSignal): Promise<LookUp> {

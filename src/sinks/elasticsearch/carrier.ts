@@ -6,6 +6,7 @@ import { describe, systemCode } from "../../core/errors.ts";
 import { ANSWER_MAX_MS, ANSWER_SILENCE_MAX_MS, CONNECT_TIMEOUT_MS } from "../../core/limits.ts";
 import { Agents } from "./agents.ts";
 import { Credentials } from "./credentials.ts";
+import { decoded } from "./decode.ts";
 import { type Node, NodeRing } from "./nodes.ts";
 import { Scavenger } from "./scavenge.ts";
 
@@ -30,16 +31,29 @@ export interface Request {
   readonly body?: Buffer;
 }
 
-/** What became of a request. In `failed`, `connected` says whether any byte of it may have gone out. */
+/**
+ * What became of a request. `resent`: it went out twice, since the first time the other side closed a kept connection in the
+ * same moment. In `failed`, `connected` says whether any byte of it may have gone out.
+ */
 export type Transfer =
-  | { readonly kind: "answer"; readonly origin: string; readonly status: number; readonly headers: IncomingHttpHeaders }
+  | {
+      readonly kind: "answer";
+      readonly origin: string;
+      readonly resent?: boolean;
+      readonly status: number;
+      readonly headers: IncomingHttpHeaders;
+    }
   | {
       readonly kind: "failed";
       readonly origin: string;
+      readonly resent?: boolean;
       readonly connected: boolean;
       readonly code: string;
       readonly message: string;
     };
+
+/** The other side has closed the connection. */
+const CLOSED: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE"]);
 
 /** Takes the pieces of a body. */
 export type BodyReader = (chunk: Buffer) => void;
@@ -60,7 +74,7 @@ export class Carrier {
     this.nodes = new NodeRing(config.urls, clock);
     this.#times = times;
     // One for the repair desk, one for templates and look-ups.
-    this.#agents = new Agents(config.batch.inFlight + 2, config.tls);
+    this.#agents = new Agents(config.batch.inFlight + 2, config.tls, clock);
   }
 
   /** Sends a request to the next node. `onHead` is asked once for who reads the body. Never rejects. */
@@ -70,13 +84,21 @@ export class Carrier {
     signal: AbortSignal,
     node: Node = this.nodes.pick(),
   ): Promise<Transfer> {
-    let outgoing: ClientRequest;
-    try {
-      outgoing = this.#open(node, request);
-    } catch (error) {
-      return this.#failed(node, error, false);
+    let transfer;
+    let resent = false;
+    for (;;) {
+      let outgoing: ClientRequest;
+      try {
+        outgoing = this.#open(node, request);
+      } catch (error) {
+        return this.#failed(node, error, false);
+      }
+      transfer = await this.#exchange(outgoing, request, onHead, signal, node);
+      // No server promises to keep a connection: this is no trouble, unless it happens on a fresh one too.
+      if (transfer.kind === "answer" || !outgoing.reusedSocket || !CLOSED.has(transfer.code) || signal.aborted) break;
+      resent = true;
     }
-    const transfer = await this.#exchange(outgoing, request, onHead, signal, node);
+    if (resent) transfer = { ...transfer, resent };
     if (transfer.kind === "answer" && ![502, 503, 504].includes(transfer.status)) this.nodes.worked(node);
     else if (!signal.aborted) this.nodes.failed(node);
     return transfer;
@@ -96,6 +118,7 @@ export class Carrier {
       timeout: this.#times.silenceMs,
       headers: {
         accept: "application/json",
+        "accept-encoding": "identity",
         ...(body === undefined ? {} : { "content-length": body.length }),
         ...(authorization === undefined ? {} : { authorization }),
         ...request.headers,
@@ -140,14 +163,22 @@ export class Carrier {
         const status = response.statusCode ?? 0;
         const { headers } = response;
         const read = onHead(status, headers);
-        response.on("data", (chunk: Buffer) => {
+        const body = decoded(response);
+        if (body === undefined) {
+          outgoing.destroy();
+          fail(new Error(`an answer in an encoding that was not asked for: ${headers["content-encoding"]}`));
+          return;
+        }
+        body.on("data", (chunk: Buffer) => {
           read(chunk);
           this.#scavenger.received(chunk.length);
         });
-        response.once("error", fail);
-        response.once("end", () => finish({ kind: "answer", origin: node.origin, status, headers }));
+        body.once("error", fail);
+        body.once("end", () => finish({ kind: "answer", origin: node.origin, status, headers }));
         response.once("close", () => response.complete || fail(new Error("the answer ended early")));
       });
+      // A server that changes the protocol closes without an error, and without an answer.
+      outgoing.once("close", () => answered || fail(new Error("closed without an answer")));
       if (signal.aborted) abort();
       else signal.addEventListener("abort", abort, { once: true });
       outgoing.end(request.body);
@@ -156,7 +187,7 @@ export class Carrier {
 
   #failed(node: Node, error: unknown, connected: boolean): Transfer {
     const code = systemCode(error) ?? "no_answer";
-    if (!connected) this.#agents.refresh();
+    this.#agents.refresh();
     return { kind: "failed", origin: node.origin, connected, code, message: this.credentials.redact(describe(error)) };
   }
 

@@ -82,7 +82,14 @@ export function describeFailure(code: string, message: string, where: string): P
 }
 
 /** An answer that a server of this kind does not give. */
-export function describeStranger(status: number, where: string): Problem {
+export function describeStranger(status: number, where: string, redirectedTo?: string): Problem {
+  if (redirectedTo !== undefined)
+    return {
+      code: "sink_not_elasticsearch",
+      message:
+        `${where} answered ${status} and points to ${shortened(redirectedTo)}; redirects are not followed, since they would ` +
+        `show the credentials to another server. What was sent is sent again, ${SAFE}. Put the right address into \`urls\``,
+    };
   return {
     code: "sink_not_elasticsearch",
     message:
