@@ -197,7 +197,7 @@ process.on("exit", () => {
 });
 
 /** Every byte that was seen is delivered, filtered, dead-lettered, cut or lost. */
-export function isCommitted(status: Status): boolean {
+export function isCommitted(status: Pick<Status, "files">): boolean {
   return (
     status.files.length > 0 && status.files.every((file) => file.ledger.unread === 0 && file.ledger.in_flight === 0)
   );
