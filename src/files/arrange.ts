@@ -1,12 +1,12 @@
-import type { InputConfig } from "../core/config.ts";
 import type { StateStore } from "../core/state.ts";
 import type { Entry, Family } from "./family.ts";
+import type { Patterns } from "./patterns.ts";
 import type { Roster } from "./roster.ts";
 import type { Volume } from "./volume.ts";
 
 export interface ArrangeOptions {
   readonly roster: Roster;
-  readonly inputs: readonly InputConfig[];
+  readonly patterns: Patterns;
   readonly state: StateStore;
   readonly volume: Volume;
   /** Wall clock, milliseconds. */
@@ -65,7 +65,7 @@ function isLive(entry: Entry, entries: readonly Entry[]): boolean {
 
 /** A sibling that no pattern names is read when all is to be read; else only when it is newer than the state. */
 function isWanted(family: Family, entry: Entry, options: ArrangeOptions): boolean {
-  return entry.suffix === "" || entry.matched || options.inputs[family.input].startAt === "beginning";
+  return entry.suffix === "" || entry.matched || options.patterns.inputs[family.input].startAt === "beginning";
 }
 
 /** It came after a file that the state knows. Where the clock of the file system was too coarse, its place decides. */

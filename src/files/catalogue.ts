@@ -46,6 +46,14 @@ export interface FileCatalogue {
   readonly reclaimed: { readonly files: number; readonly bytes: number };
   /** First complete sweep: every file found, identified, matched with the state, opened. Then it sweeps by itself. */
   start(): Promise<void>;
+  /**
+   * From now on these are the inputs. Files that are still followed go on as they are, their descriptors open; `switchOver` is
+   * called between two sweeps, with files that nobody follows any more closed and none of the new ones found. Then every file
+   * is told of with `opened`, known ones again, and there is a first sweep as at the start.
+   */
+  follow(inputs: readonly InputConfig[], maxOpenFiles: number, switchOver: () => void): Promise<void>;
+  /** Files that none of these inputs would follow. */
+  strangersTo(inputs: readonly InputConfig[]): SourceFile[];
   /** One complete sweep now. */
   sweep(): Promise<void>;
   /**
@@ -61,20 +69,20 @@ export interface FileCatalogue {
 
 /** Wires the parts together; nothing runs before `start`. */
 export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogue {
-  const { inputs, state, clock, log } = options;
+  const { state, clock, log } = options;
   const isNeeded = (source: SourceFile): boolean => options.isNeeded(source);
   const reports = new Reports(log);
   const slice = new Slice(clock);
-  const patterns = new Patterns(inputs);
+  const patterns = new Patterns(options.inputs);
   const roots = new Roots(patterns, options.allowLinksInto);
   const volume = new Volume(roots, reports);
-  const roster = new Roster({ ...options, isNeeded, reports, volume });
+  const roster = new Roster({ ...options, patterns, isNeeded, reports, volume });
   const hints = new Hints(log, (directory) => sweep.hint(directory));
   const found = hints.add.bind(hints);
   const lost = hints.remove.bind(hints);
   const known = new KnownFamilies(patterns, state);
   const reclaim = new Reclaim({ ...options, patterns, roster, volume, reports });
-  const stages = { inputs, patterns, roots, volume, roster, state, known, clock, reports, slice, reclaim };
+  const stages = { patterns, roots, volume, roster, state, known, clock, reports, slice, reclaim };
   const directories = new Directories({ ...stages, found, lost });
   const rearm = (directory: Directory): void => {
     // A busy directory needs no hints: its next look is near, and the look after it has become quiet arms it again.
@@ -99,6 +107,17 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
     }
   }
 
+  /** A first look at everything: at the start, and when the inputs have changed. */
+  async function look(isFirst: (base: string) => boolean): Promise<void> {
+    roster.isFirstLook = isFirst;
+    await sweep.full();
+    // What a sweep that was cut short has not found is not gone.
+    if (slice.isCut) return;
+    roster.isFirstLook = () => false;
+    reportPatternsWithoutMatch();
+    markGone();
+  }
+
   /** The state forgets vanished files after a day; what is remembered here goes with them. */
   function tidy(): void {
     roster.identity.prune();
@@ -109,12 +128,25 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
     files: roster.sources,
     reclaimed: reclaim,
     async start() {
-      await sweep.full();
-      roster.isFirstSweep = false;
-      reportPatternsWithoutMatch();
-      markGone();
+      await look(() => true);
+      if (slice.isCut) return;
       await hints.start();
       sweep.start();
+    },
+    strangersTo(inputs) {
+      const next = new Patterns(inputs);
+      return [...roster.sources].filter(({ family }) => next.ownerOf(family.base) < 0);
+    },
+    async follow(inputs, maxOpenFiles, switchOver) {
+      await sweep.idle();
+      const before = new Patterns(patterns.inputs);
+      patterns.follow(inputs);
+      roster.maxOpenFiles = maxOpenFiles;
+      directories.refollow();
+      switchOver();
+      roster.telling.tellAll(roster.sources);
+      known.refresh();
+      await look((base) => before.ownerOf(base) < 0);
     },
     sweep: () => sweep.full(),
     ensureKey: (file, force) => roster.ensureKey(file as Source, force),

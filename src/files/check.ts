@@ -19,7 +19,7 @@ export function checkSource(
     return;
   }
   source.dueAtMs = nextLookMs(nowMs, source.quietSinceMs);
-  if (!roster.isTold(source)) return;
+  if (!roster.telling.isTold(source)) return;
   const stats = fstatSync(source.fd);
   const wasTouched = stats.mtimeMs !== source.mtimeMs;
   if (stats.size < source.size) roster.replace(source);

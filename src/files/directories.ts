@@ -1,4 +1,3 @@
-import type { InputConfig } from "../core/config.ts";
 import { describe, systemCode } from "../core/errors.ts";
 import { HOT_FOR_MS, LISTING_COST_FACTOR, SWEEP_COLD_MS, SWEEP_WARM_MS, WALK_MAX_ENTRIES } from "../core/limits.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
@@ -23,7 +22,6 @@ const MTIME_STEP_MS = 2_000;
 const LISTINGS_MAX = 3;
 
 export interface DirectoriesOptions extends TreeOptions {
-  readonly inputs: readonly InputConfig[];
   readonly patterns: Patterns;
   readonly roots: Roots;
   readonly roster: Roster;
@@ -52,6 +50,28 @@ export class Directories {
   /** Finds where to look. */
   refreshRoots(): void {
     for (const path of this.#o.roots.refresh()) this.#tree.addRoot(path);
+  }
+
+  /**
+   * The patterns have become others. Families that some input still follows go on with their open files; the rest is given
+   * up. What was put aside is looked at again: a sink that is new has nothing of it.
+   */
+  refollow(): void {
+    const { patterns, roster } = this.#o;
+    for (const directory of this.all.values()) {
+      directory.isRoot = false;
+      for (const [base, family] of directory.families) {
+        family.input = patterns.ownerOf(base);
+        family.dormant = [];
+        for (const member of family.members) {
+          if (family.input < 0) roster.giveUp(member);
+          else member.assign(family.input, patterns.inputs[family.input].startAt);
+        }
+        if (family.isEmpty) directory.families.delete(base);
+      }
+      if (directory.families.size === 0) this.#tree.remove(directory);
+    }
+    this.refreshRoots();
   }
 
   /** A sweep begins: it may look at so many entries. */
@@ -171,10 +191,11 @@ export class Directories {
   }
 
   #arrange(family: Family, entries: readonly Entry[]): boolean {
-    const { roster, inputs, state, clock, reports, known, volume } = this.#o;
+    const { roster, patterns, state, clock, reports, known, volume } = this.#o;
     try {
       const oldestKnownMs = known.oldestMs(family.base);
-      const complete = arrange(family, entries, { roster, inputs, state, volume, nowMs: clock.nowMs(), oldestKnownMs });
+      const nowMs = clock.nowMs();
+      const complete = arrange(family, entries, { roster, patterns, state, volume, nowMs, oldestKnownMs });
       for (const { record } of family.members) known.note(family.base, record.seenMtimeMs);
       reports.healed("sweep_failed", family.base);
       return complete;

@@ -3,7 +3,7 @@ import type { Dormant, Family } from "./family.ts";
 /** A directory that holds files of the user's, or may. */
 export interface Directory {
   readonly path: string;
-  readonly isRoot: boolean;
+  isRoot: boolean;
   readonly depth: number;
   readonly families: Map<string, Family>;
   /** `device:inode`; "" before the first look. */

@@ -21,7 +21,7 @@ export interface Entry {
 export class Family {
   /** The path without any rotation suffix. */
   readonly base: string;
-  readonly input: number;
+  input: number;
   /** Files that are open, or whose last bytes are still in flight. */
   members: readonly Source[] = [];
   dormant: readonly Dormant[] = [];

@@ -17,12 +17,20 @@ export interface Pattern {
 
 /** The patterns of all inputs. */
 export class Patterns {
-  readonly all: readonly Pattern[];
-  readonly #byInput: readonly { patterns: readonly Pattern[]; isExcluded: (path: string) => boolean }[];
+  inputs: readonly InputConfig[] = [];
+  all: readonly Pattern[] = [];
+  #byInput: readonly { patterns: readonly Pattern[]; isExcluded: (path: string) => boolean }[] = [];
   /** Patterns that a file was found for. */
   readonly hits: Set<Pattern> = new Set();
 
   constructor(inputs: readonly InputConfig[]) {
+    this.follow(inputs);
+  }
+
+  /** From now on these are the inputs. */
+  follow(inputs: readonly InputConfig[]): void {
+    this.inputs = inputs;
+    this.hits.clear();
     this.#byInput = inputs.map((input) => ({
       patterns: input.paths.map(compile),
       isExcluded: compileExclude(input.exclude),

@@ -1,6 +1,5 @@
 import { basename, dirname } from "node:path";
 import type { Clock } from "../core/clock.ts";
-import type { InputConfig } from "../core/config.ts";
 import { describe, systemCode } from "../core/errors.ts";
 import { RECLAIM_QUIET_MS, RECLAIM_RETRY_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
@@ -13,14 +12,12 @@ import { parseSibling } from "./siblings.ts";
 import type { Volume } from "./volume.ts";
 
 export interface ReclaimOptions {
-  readonly inputs: readonly InputConfig[];
   readonly patterns: Patterns;
   readonly roster: Roster;
   readonly volume: Volume;
   readonly clock: Clock;
   readonly log: Log;
   readonly reports: Reports;
-  /** Names of all sinks. */
   readonly sinks: readonly string[];
   /** Brings every commit so far to the disk; false when that failed. */
   sync(): Promise<boolean>;
@@ -39,6 +36,8 @@ export interface ReclaimOptions {
 export class Reclaim {
   files = 0;
   bytes = 0;
+  /** Names of all sinks. */
+  sinks: readonly string[];
   readonly #o: ReclaimOptions;
   /** Files that a sync has seen committed. */
   readonly #durable = new WeakSet<Dormant>();
@@ -47,15 +46,16 @@ export class Reclaim {
 
   constructor(options: ReclaimOptions) {
     this.#o = options;
+    this.sinks = options.sinks;
   }
 
   /** Deletes what can go now. What is only committed is synced first and goes at the next look. */
   run(directory: Directory): void {
-    const { inputs, clock } = this.#o;
+    const { patterns, clock } = this.#o;
     if (clock.monotonicMs() < this.#notBeforeMs) return;
     const committed: Dormant[] = [];
     for (const family of directory.families.values()) {
-      if (inputs[family.input]?.reclaim !== "rotated") continue;
+      if (patterns.inputs[family.input]?.reclaim !== "rotated") continue;
       for (const dormant of family.dormant) {
         if (!this.#isFinished(dormant, family)) continue;
         if (this.#durable.has(dormant)) this.#reclaim(dormant, family);
@@ -80,7 +80,7 @@ export class Reclaim {
       family.dormant.some((other) => other.look.path === family.base && other.look.size > 0);
     if (!hasSuccessor || !isSiblingOf(look.path, family.base)) return false;
     if (this.#o.patterns.isExcluded(look.path, family.input)) return false;
-    return this.#o.sinks.every((sink) => {
+    return this.sinks.every((sink) => {
       const cursor = record.cursors.get(sink);
       return cursor !== undefined && cursor.start === 0 && cursor.committed >= look.size;
     });

@@ -16,9 +16,10 @@ export interface Route {
  */
 export class Roots {
   readonly #patterns: Patterns;
-  readonly #allowed: readonly string[];
+  /** `allow_links_into`. */
+  allowed: readonly string[];
   /** Paths that the user wrote and that were a file once: they never become a trusted directory, whatever is put there. */
-  readonly #files = new Set<Pattern>();
+  readonly #files = new Set<string>();
   /** Where links may lead; none lies below another. */
   #zones: readonly string[] = [];
   /** Parents of paths where nothing is yet. */
@@ -26,7 +27,7 @@ export class Roots {
 
   constructor(patterns: Patterns, allowLinksInto: readonly string[]) {
     this.#patterns = patterns;
-    this.#allowed = allowLinksInto;
+    this.allowed = allowLinksInto;
   }
 
   /** Finds out where to look: a path that is a directory is looked at itself, another one's parent is. */
@@ -39,7 +40,7 @@ export class Roots {
       else (kind === "file" ? zones : parents).add(dirname(pattern.root));
     }
     const roots = new Set([...zones, ...parents]);
-    for (const path of this.#allowed) zones.add(path);
+    for (const path of this.allowed) zones.add(path);
     this.#zones = [...zones].filter((path) => ![...zones].some((other) => other !== path && isBelow(other, path)));
     this.#parents = [...parents];
     return roots;
@@ -67,7 +68,7 @@ export class Roots {
    * was not the application that writes below.
    */
   #kindOf(pattern: Pattern): "directory" | "file" | "missing" {
-    if (this.#files.has(pattern)) return "file";
+    if (this.#files.has(pattern.text)) return "file";
     let stats: Stats | undefined;
     let isDirectory = false;
     try {
@@ -82,7 +83,7 @@ export class Roots {
       return "missing";
     }
     if (stats === undefined || isDirectory) return isDirectory ? "directory" : "missing";
-    this.#files.add(pattern);
+    this.#files.add(pattern.text);
     return "file";
   }
 }

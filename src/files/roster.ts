@@ -1,21 +1,21 @@
 import { closeSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
-import { describe } from "../core/errors.ts";
 import type { SourceFile, SourceStatus } from "../core/source.ts";
-import type { InputConfig } from "../core/config.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
 import type { FileEvents } from "./events.ts";
 import type { Entry, Family } from "./family.ts";
 import { headOf, readFirst } from "./head.ts";
 import { Identity, type Identified } from "./identity.ts";
 import { type Look, lookAtOpen } from "./open.ts";
+import type { Patterns } from "./patterns.ts";
 import type { Reports } from "./reports.ts";
 import { idleForLongest, reportFull } from "./room.ts";
 import { type OpenHow, Source, type SourceFacts } from "./source.ts";
+import { Telling } from "./telling.ts";
 import type { Volume } from "./volume.ts";
 
 export interface RosterOptions {
-  readonly inputs: readonly InputConfig[];
+  readonly patterns: Patterns;
   readonly state: StateStore;
   readonly maxOpenFiles: number;
   readonly clock: Clock;
@@ -29,15 +29,19 @@ export interface RosterOptions {
 export class Roster {
   readonly sources: Set<Source> = new Set();
   readonly identity: Identity;
-  /** Until the first sweep is over: what is found was there before this process. */
-  isFirstSweep = true;
+  readonly telling: Telling;
+  /** A file of this family that is found now was there before it was looked for: before this process, or before a reload. */
+  isFirstLook: (base: string) => boolean = () => true;
+  maxOpenFiles: number;
   readonly #byId = new Map<string, Source>();
   readonly #o: RosterOptions;
   #ordinal = 0;
 
   constructor(options: RosterOptions) {
     this.#o = options;
+    this.maxOpenFiles = options.maxOpenFiles;
     this.identity = new Identity(options.state);
+    this.telling = new Telling(options.events, options.reports);
   }
 
   /** The open file with this `device:inode`. */
@@ -66,10 +70,10 @@ export class Roster {
     }
     const { record, isKnown } = identified;
     family.wake(look.id);
-    const presentAtStart = this.isFirstSweep;
+    const presentAtStart = this.isFirstLook(family.base);
     // Known without a cursor: the last run ended before a sink could begin.
-    const wasNeverBegun = isKnown ? record.cursors.size === 0 : how.isNewerThanState;
-    const fromEnd = presentAtStart && !wasNeverBegun && this.#o.inputs[family.input].startAt === "end";
+    const isOld = isKnown ? record.cursors.size > 0 : presentAtStart && !how.isNewerThanState;
+    const fromEnd = isOld && this.#o.patterns.inputs[family.input].startAt === "end";
     const source = this.#add(look, {
       ...how,
       record,
@@ -78,7 +82,7 @@ export class Roster {
       presentAtStart,
       startOffset: fromEnd ? look.size : 0,
     });
-    this.#tell(source, () => {
+    this.telling.tell(source, () => {
       this.move(source, look.path);
       this.#o.events.opened(source);
     });
@@ -94,31 +98,10 @@ export class Roster {
     return source;
   }
 
-  /**
-   * Tells the other stages of a new source. They journal where they begin; when that fails, what they have begun is taken
-   * back and told again at the next look.
-   */
-  #tell(source: Source, telling: () => void): void {
-    source.untold = telling;
-    try {
-      telling();
-      source.untold = undefined;
-    } catch (error) {
-      this.#o.events.closed(source);
-      const message = `${source.path} cannot be begun: ${describe(error)}; it is tried again`;
-      this.#o.reports.once("error", "file_not_begun", source.path, message);
-    }
-  }
-
-  /** True when the other stages know of the source. */
-  isTold(source: Source): boolean {
-    if (source.untold !== undefined) this.#tell(source, source.untold);
-    return source.untold === undefined;
-  }
-
   /** Below the limit, or below it again after idle files were put aside. */
   #makeRoom(): boolean {
-    const { maxOpenFiles, reports, isNeeded } = this.#o;
+    const { reports, isNeeded } = this.#o;
+    const { maxOpenFiles } = this;
     if (this.#byId.size < maxOpenFiles) return true;
     for (const source of idleForLongest(this.#byId.values(), maxOpenFiles, isNeeded)) this.close(source);
     const hasRoom = this.#byId.size < maxOpenFiles;
@@ -172,7 +155,7 @@ export class Roster {
 
   /** Closes a file that nobody needs. It stays open when it was written to just now. */
   close(source: Source): void {
-    const { state, clock, events } = this.#o;
+    const { state, clock } = this.#o;
     const { record, family } = source;
     if (source.fd >= 0) {
       const look = lookAtOpen(source.fd, source.path);
@@ -190,11 +173,7 @@ export class Roster {
     } else {
       state.markGone(record, clock.nowMs());
     }
-    source.closed = true;
-    this.sources.delete(source);
-    family.remove(source);
-    if (family.newest === source) family.newest = undefined;
-    events.closed(source);
+    this.#forget(source);
   }
 
   /**
@@ -206,7 +185,7 @@ export class Roster {
     const look = lookAtOpen(old.fd, old.path);
     const record = this.identity.introduce(look, headOf(readFirst(old.fd), false));
     const next = this.#succeed(old, record, look, 0);
-    this.#tell(next, () => this.#o.events.replaced(old, next));
+    this.telling.tell(next, () => this.#o.events.replaced(old, next));
     return next;
   }
 
@@ -233,8 +212,28 @@ export class Roster {
     const look = lookAtOpen(source.fd, source.path);
     const next = this.#succeed(source, this.identity.introduce(look, head), look, source.startOffset);
     source.size = 0;
-    this.#tell(next, () => this.#o.events.replaced(source, next));
+    this.telling.tell(next, () => this.#o.events.replaced(source, next));
     return false;
+  }
+
+  /** No input follows it any more. The state keeps how far it was read, should one do so again. */
+  giveUp(source: Source): void {
+    if (source.fd >= 0) {
+      if (lookAtOpen(source.fd, source.path).links === 0) this.setStatus(source, "unlinked");
+      this.identity.release(source.record);
+      closeSync(source.fd);
+      source.fd = -1;
+      this.#byId.delete(source.id);
+    }
+    this.#forget(source);
+  }
+
+  #forget(source: Source): void {
+    source.closed = true;
+    this.sources.delete(source);
+    source.family.remove(source);
+    if (source.family.newest === source) source.family.newest = undefined;
+    this.#o.events.closed(source);
   }
 
   /** Closes every descriptor; nothing is told and nothing is journaled. */

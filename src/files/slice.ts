@@ -7,6 +7,8 @@ export class Slice {
   readonly #clock: Clock;
   #endsAtMs = 0;
   #spentMs = 0;
+  /** The work is no longer wanted: it ends at its next rest, which throws. */
+  isCut = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -29,6 +31,7 @@ export class Slice {
   async rest(): Promise<void> {
     this.#spentMs = this.spentMs;
     await nextTurn();
+    if (this.isCut) throw new Error("the sweep was cut short");
     this.begin();
   }
 }

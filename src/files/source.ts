@@ -21,9 +21,9 @@ export interface SourceFacts {
 export class Source implements SourceFile {
   readonly ordinal: number;
   readonly record: FileRecord;
-  readonly input: number;
+  input: number;
   readonly presentAtStart: boolean;
-  readonly startOffset: number;
+  startOffset: number;
   status: SourceStatus;
   path: string;
   fd: number;
@@ -59,6 +59,12 @@ export class Source implements SourceFile {
     this.mtimeMs = look.mtimeMs;
     this.quietSinceMs = facts.nowMs;
     this.#predecessor = facts.predecessor;
+  }
+
+  /** It belongs to that input from now on. A sink that has nothing of it yet begins as that input says. */
+  assign(input: number, startAt: "beginning" | "end"): void {
+    this.input = input;
+    if (this.untold === undefined) this.startOffset = this.fd < 0 || startAt === "end" ? this.size : 0;
   }
 
   /** The older file of the same name, until that one is closed. */

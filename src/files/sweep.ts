@@ -75,9 +75,15 @@ export class Sweep {
     this.#hinted.add(directory);
   }
 
-  /** Ends the timer and the pass that runs. */
+  /** Resolves at a moment at which no pass runs: what the caller does in the same turn comes between two passes. */
+  async idle(): Promise<void> {
+    while (this.#isRunning) await this.#passes;
+  }
+
+  /** Ends the timer and cuts the pass that runs. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#o.slice.isCut = true;
     clearTimeout(this.#timer);
     await this.#passes;
   }
@@ -113,7 +119,7 @@ export class Sweep {
       const nowMs = this.#o.clock.monotonicMs();
       if (hinted.size > 0) this.#hintNotBeforeMs = nowMs + HINT_COST_FACTOR * (nowMs - startMs);
     } catch (error) {
-      this.#o.reports.once("error", "sweep_failed", "", `${describe(error)}; it is tried again`);
+      if (!this.#stopped) this.#o.reports.once("error", "sweep_failed", "", `${describe(error)}; it is tried again`);
     }
     this.#isRunning = false;
     if (this.#isStarted) this.#setTimer(Math.min(wakeAtMs, this.#hintAtMs));

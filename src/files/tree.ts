@@ -24,7 +24,9 @@ export class Tree {
   }
 
   addRoot(path: string): void {
-    if (!this.all.has(path)) this.#add(path, true, 0);
+    const known = this.all.get(path);
+    if (known === undefined) this.#add(path, true, 0);
+    else known.isRoot = true;
   }
 
   /** A directory was found in one that is looked at. */
