@@ -57,14 +57,14 @@ export async function askForReplay(stateDir: string, dryRun: boolean): Promise<S
 }
 
 /** The agent's side of `askForReplay`: one replay at a time, and whoever asks for the same meanwhile gets its result. */
-export function replayHandler(run: Omit<ReplayOptions, "dryRun">): (request: string) => Promise<string> {
+export function replayHandler(run: () => Omit<ReplayOptions, "dryRun">): (request: string) => Promise<string> {
   let latest: { request: string; ended: boolean; answer: Promise<string> } | undefined;
 
   function start(request: string): void {
     const job = {
       request,
       ended: false,
-      answer: replayAll({ ...run, dryRun: request === START_DRY }).then(JSON.stringify),
+      answer: replayAll({ ...run(), dryRun: request === START_DRY }).then(JSON.stringify),
     };
     // Whoever asks for the result hears of a failure; when nobody does, there is nobody to tell.
     job.answer.catch(() => {}).finally(() => (job.ended = true));

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
-import type { MemoryPlan } from "./core/config.ts";
 import type { FileCatalogue } from "./files/catalogue.ts";
-import type { Pipeline } from "./pipeline/pipeline.ts";
+import type { ConfigStatus } from "./reload.ts";
+import type { Shipping } from "./shipping.ts";
 import { type Ledger, ledgerOf } from "./state/ledger.ts";
 
 export type AgentState = "starting" | "running" | "draining";
@@ -12,17 +12,17 @@ export const VERSION: string = (createRequire(import.meta.url)("../package.json"
 export function describeStatus(agent: {
   startedAt: string;
   state: AgentState;
-  plan: MemoryPlan;
-  formats: readonly string[];
+  config: ConfigStatus;
   catalogue: FileCatalogue;
-  pipelines: readonly Pipeline[];
+  shipping: Shipping;
   monotonicMs: number;
 }): object {
-  const { plan, pipelines } = agent;
+  const { plan, pipelines, config } = agent.shipping;
   return {
     version: VERSION,
     started_at: agent.startedAt,
     state: agent.state,
+    config: agent.config,
     memory: {
       limit_bytes: plan.limitBytes,
       planned_bytes: plan.plannedBytes,
@@ -44,7 +44,7 @@ export function describeStatus(agent: {
         generation: file.record.generation,
         size: file.size,
         read: Math.max(0, ...cursors.map((cursor) => cursor.read)),
-        format: ahead?.format ?? agent.formats[file.input],
+        format: ahead?.format ?? config.inputs[file.input].format,
         dialect: ahead?.dialect ?? null,
         lag_bytes: lagBytes,
         lag_seconds: lagBytes === 0 ? 0 : Math.round(agent.monotonicMs - file.quietSinceMs) / 1000,

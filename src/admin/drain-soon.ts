@@ -8,11 +8,11 @@ import { DRAIN_MIN_MS, DRAIN_SOON_FORGOTTEN_MS, GRACE_RESERVE_MS } from "../core
  */
 export class DrainSoon {
   readonly #clock: Clock;
-  readonly #settingMs: number;
+  readonly #settingMs: () => number;
   #endsAtMs = -Infinity;
 
-  /** `settingMs` is `drain.deadline`. */
-  constructor(settingMs: number, clock: Clock) {
+  /** `settingMs` is `drain.deadline`, as it is set now. */
+  constructor(settingMs: () => number, clock: Clock) {
     this.#settingMs = settingMs;
     this.#clock = clock;
   }
@@ -34,8 +34,8 @@ export class DrainSoon {
 
   /** How long a drain that begins now may take. */
   deadlineMs(): number {
-    if (!this.active()) return this.#settingMs;
+    if (!this.active()) return this.#settingMs();
     const leftMs = this.#endsAtMs - this.#clock.monotonicMs() - GRACE_RESERVE_MS;
-    return Math.min(this.#settingMs, Math.max(leftMs, DRAIN_MIN_MS));
+    return Math.min(this.#settingMs(), Math.max(leftMs, DRAIN_MIN_MS));
   }
 }

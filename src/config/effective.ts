@@ -34,6 +34,7 @@ export function draft(parsed: ParsedConfig, replaced: Replaced): Draft {
     drainDeadlineMs: parsed.drain.deadline,
     admin: listener(parsed.admin.listen, written("admin", "listen")),
     health: listener(parsed.health.listen, written("health", "listen")),
+    watchConfig: parsed.watch_config,
     maxOpenFiles: parsed.max_open_files,
     allowLinksInto: parsed.allow_links_into.map((directory) => path.resolve(directory)),
     logLevel: parsed.log.level,

@@ -1,15 +1,12 @@
 /** What the configuration's format knows and this version does not do yet. Saying so beats "unknown key". */
 
-const TOP_KEYS = ["watch_config"];
 const INPUT_KEYS = ["multiline"];
 const FORMATS = ["logfmt", "cri", "docker", "syslog", "access", "klog"];
 const SINK_TYPES = ["loki", "splunk"];
 
 /** The key belongs to the format, but not to this version. `path` leads to the key. */
 export function isLaterKey(path: readonly (string | number)[]): boolean {
-  const key = String(path.at(-1));
-  if (path.length === 1) return TOP_KEYS.includes(key);
-  return path.length === 3 && path[0] === "inputs" && INPUT_KEYS.includes(key);
+  return path.length === 3 && path[0] === "inputs" && INPUT_KEYS.includes(String(path[2]));
 }
 
 /** The value belongs to the format, but not to this version. */

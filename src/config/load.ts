@@ -8,7 +8,7 @@ import { draft } from "./effective.ts";
 import { ENVIRONMENT_NAMES, type Flags, merge } from "./layers.ts";
 import { nearest } from "./nearest.ts";
 import { type Estimates, planMemory } from "./plan.ts";
-import { configError } from "./problems.ts";
+import { configError, type Problem } from "./problems.ts";
 import { validate } from "./validate.ts";
 import { type Environment, replaceVariables } from "./variables.ts";
 
@@ -22,6 +22,8 @@ export interface LoadOptions {
   /** Whether the command needs something to follow: `probe` and `replay` do not. */
   readonly needsInputs: boolean;
   readonly defaultFile?: string;
+  /** The configuration of the process that this one is to replace: what cannot change while it runs must not differ. */
+  readonly running?: Config | undefined;
 }
 
 export interface Loaded {
@@ -31,6 +33,8 @@ export interface Loaded {
   readonly warnings: readonly string[];
   /** The file that was read. */
   readonly file: string | undefined;
+  /** All files that it was made from, those of `${file:…}` included. */
+  readonly sources: readonly string[];
 }
 
 /** Reads the file, lays environment and flags over it, checks all of it and plans the memory. Throws PannierError, with every problem in it. */
@@ -44,6 +48,8 @@ export function loadConfig(options: LoadOptions): Loaded {
   if ("problems" in validated) throw configError(validated.problems, locate);
   const drafted = draft(validated.config, replaced);
   if (drafted.problems.length > 0) throw configError(drafted.problems, locate);
+  const fixed = options.running === undefined ? [] : fixedProblems(options.running, drafted.config);
+  if (fixed.length > 0) throw configError(fixed, locate);
   requireEnds(drafted.config, options, file);
   const planned = planMemory(drafted.config, drafted.explicit, estimates);
   if ("problem" in planned) throw configError([planned.problem], locate);
@@ -54,7 +60,20 @@ export function loadConfig(options: LoadOptions): Loaded {
       `memory.limit is not set, and these sinks need ${formatSize(plan.plannedBytes)}: that is the limit now. Set memory.limit to choose it.`,
     );
   }
-  return { config, plan, warnings, file };
+  return { config, plan, warnings, file, sources: [...(file === undefined ? [] : [file]), ...replaced.files] };
+}
+
+/** The lock, the journal and all that is under way belong to the state directory. */
+function fixedProblems(running: Config, next: Config): Problem[] {
+  if (next.stateDir === running.stateDir) return [];
+  return [
+    {
+      code: "config_needs_restart",
+      path: ["state_dir"],
+      message: `it is ${running.stateDir} and cannot become ${next.stateDir} while pannier runs`,
+      hint: "Stop pannier, move the directory's contents, and start it again.",
+    },
+  ];
 }
 
 function openDocument(

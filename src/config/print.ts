@@ -16,6 +16,7 @@ export function printConfig(config: Config): string {
       drain: { deadline: formatDuration(config.drainDeadlineMs) },
       admin: { listen: address(config.admin) },
       health: { listen: address(config.health) },
+      watch_config: config.watchConfig,
       max_open_files: config.maxOpenFiles,
       allow_links_into: config.allowLinksInto.map(escape),
       log: { level: config.logLevel },

@@ -189,6 +189,10 @@ export const configSchema = v.strictObject({
     listener("off", "Address of `/livez`, `/readyz` and `/-/drain-soon` alone, for kubelets and load balancers."),
     {},
   ),
+  watch_config: v.optional(
+    key(flag(), "Reload when the configuration file, or a file that it refers to with `${file:…}`, has changed."),
+    false,
+  ),
   max_open_files: v.optional(
     key(integer(1, 1_000_000), "Files kept open. Beyond, the longest idle ones that are delivered are closed first."),
     1024,

@@ -57,6 +57,12 @@ export class PartsSecret implements Secret {
   }
 }
 
+/** Text that is the same for secrets of the same origin, whatever their files say now. It may hold the secret itself. */
+export function originOf(secret: Secret): string {
+  if (secret instanceof FileSecret) return `file:${secret.path}`;
+  return secret instanceof PartsSecret ? secret.parts.map(originOf).join("") : secret.read();
+}
+
 /** What the file says, without line ends and spaces around it. Throws when that is nothing, or cannot be a credential. */
 export function readSecretFile(path: string): string {
   const stat = statSync(path);

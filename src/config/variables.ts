@@ -15,6 +15,8 @@ const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::([-?])([\s\S]*))?$/;
 export interface Replaced {
   readonly value: unknown;
   readonly secrets: ReadonlyMap<string, Secret>;
+  /** Files that were read for a `${file:…}`. */
+  readonly files: ReadonlySet<string>;
   readonly problems: readonly Problem[];
 }
 
@@ -31,6 +33,7 @@ export function escape(text: string): string {
 /** Replaces the references in every string value. Keys stay as they are. */
 export function replaceVariables(top: unknown, env: Environment): Replaced {
   const secrets = new Map<string, Secret>();
+  const files = new Set<string>();
   const problems: Problem[] = [];
 
   function visit(value: unknown, path: Path): unknown {
@@ -54,11 +57,12 @@ export function replaceVariables(top: unknown, env: Environment): Replaced {
       }
     }
     parts.push(literalSecret(text.slice(end)));
+    for (const part of parts) if (part instanceof FileSecret) files.add(part.path);
     if (parts.some((part) => part instanceof FileSecret)) secrets.set(pathKey(path), new PartsSecret(parts));
     return parts.map((part) => part.read()).join("");
   }
 
-  return { value: visit(top, []), secrets, problems };
+  return { value: visit(top, []), secrets, files, problems };
 }
 
 function problemOf(error: unknown, path: Path): Problem {

@@ -86,6 +86,8 @@ export interface Config {
   /** undefined: off. */
   readonly admin: ListenConfig | undefined;
   readonly health: ListenConfig | undefined;
+  /** Reload when its file has changed. */
+  readonly watchConfig: boolean;
   readonly maxOpenFiles: number;
   /** Directories that links inside the watched ones may point into. */
   readonly allowLinksInto: readonly string[];

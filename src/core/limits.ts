@@ -137,6 +137,10 @@ export const GRACE_DEFAULT_MS = 30_000;
 
 /** A configuration beyond this is a log file given by mistake. */
 export const CONFIG_FILE_MAX_BYTES = 1 * MiB;
+/** The configuration is looked at this often, and taken when it looks the same twice: an editor may write it in pieces. */
+export const CONFIG_WATCH_MS = 1_000;
+/** A reload waits so long for what is in flight to sinks that change, and for what is left in files that nobody follows any more. */
+export const RELOAD_DRAIN_MS = 5_000;
 /** Tokens and keys are a few KiB at most; a larger file is not the secret. */
 export const SECRET_FILE_MAX_BYTES = 64 * KiB;
 

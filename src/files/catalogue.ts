@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import type { InputConfig } from "../core/config.ts";
+import { describe } from "../core/errors.ts";
 import { SWEEP_HOT_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
 import type { SourceFile } from "../core/source.ts";
@@ -22,13 +23,17 @@ import { Volume } from "./volume.ts";
 
 export type { FileEvents } from "./events.ts";
 
-export interface FileCatalogueOptions {
+/** What a reload can change. */
+export interface FollowConfig {
   readonly inputs: readonly InputConfig[];
-  readonly state: StateStore;
   readonly maxOpenFiles: number;
   readonly allowLinksInto: readonly string[];
   /** Names of all sinks. */
   readonly sinks: readonly string[];
+}
+
+export interface FileCatalogueOptions extends FollowConfig {
+  readonly state: StateStore;
   /** Brings every commit so far to the disk; false when that failed. */
   sync(): Promise<boolean>;
   readonly clock: Clock;
@@ -49,9 +54,9 @@ export interface FileCatalogue {
   /**
    * From now on these are the inputs. Files that are still followed go on as they are, their descriptors open; `switchOver` is
    * called between two sweeps, with files that nobody follows any more closed and none of the new ones found. Then every file
-   * is told of with `opened`, known ones again, and there is a first sweep as at the start.
+   * is told of with `opened`, known ones again. It resolves then; a first sweep as at the start follows.
    */
-  follow(inputs: readonly InputConfig[], maxOpenFiles: number, switchOver: () => void): Promise<void>;
+  follow(config: FollowConfig, switchOver: () => void): Promise<void>;
   /** Files that none of these inputs would follow. */
   strangersTo(inputs: readonly InputConfig[]): SourceFile[];
   /** One complete sweep now. */
@@ -73,6 +78,8 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   const isNeeded = (source: SourceFile): boolean => options.isNeeded(source);
   const reports = new Reports(log);
   const slice = new Slice(clock);
+  /** Of the last first look that was complete: what these own and is found later came later. */
+  let lookedFor: Patterns | undefined;
   const patterns = new Patterns(options.inputs);
   const roots = new Roots(patterns, options.allowLinksInto);
   const volume = new Volume(roots, reports);
@@ -108,14 +115,15 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   }
 
   /** A first look at everything: at the start, and when the inputs have changed. */
-  async function look(isFirst: (base: string) => boolean): Promise<void> {
-    roster.isFirstLook = isFirst;
-    await sweep.full();
+  async function look(): Promise<boolean> {
+    roster.isFirstLook = (base) => lookedFor === undefined || lookedFor.ownerOf(base) < 0;
     // What a sweep that was cut short has not found is not gone.
-    if (slice.isCut) return;
+    if (!(await sweep.full())) return false;
+    lookedFor = new Patterns(patterns.inputs);
     roster.isFirstLook = () => false;
     reportPatternsWithoutMatch();
     markGone();
+    return true;
   }
 
   /** The state forgets vanished files after a day; what is remembered here goes with them. */
@@ -128,8 +136,7 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
     files: roster.sources,
     reclaimed: reclaim,
     async start() {
-      await look(() => true);
-      if (slice.isCut) return;
+      if (!(await look())) return;
       await hints.start();
       sweep.start();
     },
@@ -137,18 +144,23 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
       const next = new Patterns(inputs);
       return [...roster.sources].filter(({ family }) => next.ownerOf(family.base) < 0);
     },
-    async follow(inputs, maxOpenFiles, switchOver) {
-      await sweep.idle();
-      const before = new Patterns(patterns.inputs);
-      patterns.follow(inputs);
-      roster.maxOpenFiles = maxOpenFiles;
+    async follow(next, switchOver) {
+      await sweep.interrupt();
+      patterns.follow(next.inputs);
+      roots.allowed = next.allowLinksInto;
+      roster.maxOpenFiles = next.maxOpenFiles;
+      reclaim.sinks = next.sinks;
       directories.refollow();
       switchOver();
       roster.telling.tellAll(roster.sources);
       known.refresh();
-      await look((base) => before.ownerOf(base) < 0);
+      look().catch((error: unknown) =>
+        reports.once("error", "sweep_failed", "", `${describe(error)}; it is tried again`),
+      );
     },
-    sweep: () => sweep.full(),
+    async sweep() {
+      await sweep.full();
+    },
     ensureKey: (file, force) => roster.ensureKey(file as Source, force),
     replace: (file) => roster.replace(file as Source),
     async stop() {

@@ -9,17 +9,24 @@ import type { SourceFile } from "../core/source.ts";
  * congruent to its file offset (mod 4), so that a hash over words sees the same words whatever the chunk began with.
  */
 export class ReadBuffer {
-  readonly bytes: Buffer;
+  bytes: Buffer = Buffer.alloc(0);
   /** The same memory as words. */
-  readonly words: Int32Array;
+  words: Int32Array = new Int32Array(0);
   readonly log: Log | undefined;
 
   /** `sizeBytes`: tail, largest line and READ_SLACK_BYTES, as planned. With `log`, failed reads are reported. */
   constructor(sizeBytes: number, log?: Log) {
-    const memory = new ArrayBuffer(Math.ceil(sizeBytes / 4) * 4);
+    this.log = log;
+    this.resize(sizeBytes);
+  }
+
+  /** Takes other memory, between two turns. */
+  resize(sizeBytes: number): void {
+    const memoryBytes = Math.ceil(sizeBytes / 4) * 4;
+    if (this.bytes.length === memoryBytes) return;
+    const memory = new ArrayBuffer(memoryBytes);
     this.bytes = Buffer.from(memory);
     this.words = new Int32Array(memory);
-    this.log = log;
   }
 }
 

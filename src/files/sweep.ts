@@ -33,7 +33,7 @@ export class Sweep {
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = Infinity;
   /** Ends when the pass that runs has ended; passes never overlap. */
-  #passes: Promise<void> = Promise.resolve();
+  #passes: Promise<boolean> = Promise.resolve(true);
   #isRunning = false;
   #isStarted = false;
   #stopped = false;
@@ -51,9 +51,9 @@ export class Sweep {
     this.#tidyDueMs = options.clock.monotonicMs() + TIDY_INTERVAL_MS;
   }
 
-  /** Looks at everything, now or right after the pass that runs. */
-  async full(): Promise<void> {
-    await this.#enqueue(true);
+  /** Looks at everything, now or right after the pass that runs. False when that was cut short. */
+  full(): Promise<boolean> {
+    return this.#enqueue(true);
   }
 
   /** From now on passes come by themselves. */
@@ -75,9 +75,11 @@ export class Sweep {
     this.#hinted.add(directory);
   }
 
-  /** Resolves at a moment at which no pass runs: what the caller does in the same turn comes between two passes. */
-  async idle(): Promise<void> {
+  /** Cuts the pass that runs. What the caller does in the same turn in which this resolves comes between two passes. */
+  async interrupt(): Promise<void> {
+    this.#o.slice.isCut = true;
     while (this.#isRunning) await this.#passes;
+    this.#o.slice.isCut = this.#stopped;
   }
 
   /** Ends the timer and cuts the pass that runs. */
@@ -88,7 +90,7 @@ export class Sweep {
     await this.#passes;
   }
 
-  #enqueue(isFull: boolean): Promise<void> {
+  #enqueue(isFull: boolean): Promise<boolean> {
     this.#passes = this.#passes.then(() => this.#pass(isFull));
     return this.#passes;
   }
@@ -104,8 +106,8 @@ export class Sweep {
     }, delayMs);
   }
 
-  async #pass(isFull: boolean): Promise<void> {
-    if (this.#stopped) return;
+  async #pass(isFull: boolean): Promise<boolean> {
+    if (this.#stopped) return false;
     this.#isRunning = true;
     this.#o.slice.begin();
     this.#o.directories.beginSweep();
@@ -119,10 +121,12 @@ export class Sweep {
       const nowMs = this.#o.clock.monotonicMs();
       if (hinted.size > 0) this.#hintNotBeforeMs = nowMs + HINT_COST_FACTOR * (nowMs - startMs);
     } catch (error) {
-      if (!this.#stopped) this.#o.reports.once("error", "sweep_failed", "", `${describe(error)}; it is tried again`);
+      if (!this.#o.slice.isCut)
+        this.#o.reports.once("error", "sweep_failed", "", `${describe(error)}; it is tried again`);
     }
     this.#isRunning = false;
     if (this.#isStarted) this.#setTimer(Math.min(wakeAtMs, this.#hintAtMs));
+    return !this.#o.slice.isCut;
   }
 
   /** They are armed again before anything is looked at, so that nothing happens unseen in between. */

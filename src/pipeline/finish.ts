@@ -8,7 +8,8 @@ const LOOK_MS = 25;
 
 /**
  * Reads, delivers and commits everything that is in the files, tails included. Used by `--once`, which has no deadline, and
- * by the drain. True when all is committed; false when the deadline came first or `signal` ended it.
+ * by the drain. True when all is committed; false when the deadline came first or `signal` ended it. No sweep is waited for:
+ * on a slow disk with many files it may take longer than there is time.
  */
 export async function finishPipelines(options: {
   pipelines: readonly Pipeline[];
@@ -19,19 +20,29 @@ export async function finishPipelines(options: {
   signal: AbortSignal;
 }): Promise<boolean> {
   const { pipelines, clock, signal } = options;
-  await options.sweep();
+  const isDone = (): boolean => pipelines.every((pipeline) => pipeline.isDone);
+  let isSweeping = false;
+  let sweptAtMs = -Infinity;
+  /** All was done when a sweep began; if that found nothing more, it is the end. */
+  let isConfirmed = false;
+  const look = async (): Promise<void> => {
+    isSweeping = true;
+    const wasDone = isDone();
+    await options.sweep();
+    isConfirmed = wasDone;
+    isSweeping = false;
+    sweptAtMs = clock.monotonicMs();
+  };
+
   for (const pipeline of pipelines) pipeline.finish();
-  let sweptAtMs = clock.monotonicMs();
   while (!signal.aborted && clock.monotonicMs() < options.deadlineMs()) {
     for (const pipeline of pipelines) pipeline.endQuietTails();
-    const now = clock.monotonicMs();
-    const done = pipelines.every((pipeline) => pipeline.isDone);
-    if (done || now - sweptAtMs >= SWEEP_HOT_MS) {
-      await options.sweep();
-      sweptAtMs = now;
-      if (done && pipelines.every((pipeline) => pipeline.isDone)) return true;
+    if (!isSweeping) {
+      const done = isDone();
+      if (done && isConfirmed) return true;
+      if (done || clock.monotonicMs() - sweptAtMs >= SWEEP_HOT_MS) void look();
     }
     await sleep(LOOK_MS);
   }
-  return pipelines.every((pipeline) => pipeline.isDone);
+  return false;
 }

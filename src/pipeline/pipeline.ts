@@ -8,17 +8,15 @@ import type { Sink } from "../core/sink.ts";
 import type { SourceFile } from "../core/source.ts";
 import type { StateStore } from "../core/state.ts";
 import { Cursor } from "./cursor.ts";
+import { Filling } from "./filling.ts";
+import { leaveRest, loseRest } from "./losing.ts";
 import { ReadQueue } from "./queue.ts";
 import { reportWaiting } from "./report.ts";
-import { loseUnread } from "./settle.ts";
 import { Shipper } from "./shipper.ts";
 import type { Turn, TurnReader } from "./turn.ts";
 
 /** Pause after a journal or file failed. */
 const RETRY_MS = 1_000;
-
-/** Age of a batch once the end of the Pod was announced. */
-const HURRIED_AGE_MS = 100;
 
 export interface PipelineOptions {
   readonly sink: Sink;
@@ -45,14 +43,12 @@ export class Pipeline {
   readonly cursors = new Map<number, Cursor>();
   readonly #o: PipelineOptions;
   readonly #queue = new ReadQueue(this.cursors);
-  #batch: Batch | undefined;
-  /** The cursors of its segments, in their order. */
-  #filling: Cursor[] = [];
+  readonly #filling: Filling;
   #turn: NodeJS.Immediate | undefined;
-  #ageTimer: NodeJS.Timeout | undefined;
   #tailTimer: NodeJS.Timeout | undefined;
   /** Set by --once and the drain: tails are ended and batches sealed as soon as nothing more can be read. */
   #finishing = false;
+  #paused = false;
   #stopped = false;
   readonly #shipper: Shipper;
 
@@ -60,6 +56,7 @@ export class Pipeline {
     this.sink = options.sink;
     this.#o = options;
     this.#shipper = new Shipper({ ...options, onRoom: () => this.#schedule() });
+    this.#filling = new Filling({ ...options, ship: (batch, cursors) => this.#shipper.ship(batch, cursors) });
   }
 
   /** The cursor of a record in a batch that is being sent. */
@@ -67,16 +64,21 @@ export class Pipeline {
     return this.#shipper.cursorOf(batch, record);
   }
 
+  /** Begins, once. */
   start(): void {
+    if (this.#tailTimer !== undefined) return;
     this.sink.start();
     this.#tailTimer = setInterval(() => this.endQuietTails(), TAIL_QUIET_DRAIN_MS);
   }
 
-  /** A file is open: make or find its cursor and read. */
+  /** A file is followed: make or find its cursor and read. Said again, it changes nothing. */
   addFile(file: SourceFile): void {
-    const record = this.#o.state.openCursor(file.record, this.sink.name, file.startOffset);
-    this.cursors.set(file.ordinal, new Cursor(file, record));
-    this.wake(file);
+    if (!this.cursors.has(file.ordinal)) {
+      const record = this.#o.state.openCursor(file.record, this.sink.name, file.startOffset);
+      this.cursors.set(file.ordinal, new Cursor(file, record));
+    }
+    if (file.status === "replaced") this.abandonFile(file);
+    else this.wake(file);
   }
 
   /** The sink may still want bytes of this file. */
@@ -90,20 +92,21 @@ export class Pipeline {
     return this.cursors.get(file.ordinal)?.record.committed ?? 0;
   }
 
-  /** Its descriptor is closed and everything is committed. */
+  /** Its descriptor is closed: everything is committed, or no input follows it any more. */
   removeFile(file: SourceFile): void {
+    const cursor = this.cursors.get(file.ordinal);
+    if (cursor === undefined) return;
     this.cursors.delete(file.ordinal);
+    this.#queue.remove(cursor);
+    leaveRest(cursor, this.sink.name, this.#o.log);
+    this.#shipper.commit([cursor]);
   }
 
   /** Its content is gone: what was not read counts as lost. */
   abandonFile(file: SourceFile): void {
     const cursor = this.cursors.get(file.ordinal);
     if (cursor === undefined) return;
-    const lost = loseUnread(cursor);
-    if (lost > 0) {
-      const message = `${lost} bytes of ${file.path} were overwritten or truncated before they were read`;
-      this.#o.log.warn("bytes_lost", message, { file: file.path, sink: this.sink.name, lost_bytes: lost });
-    }
+    loseRest(cursor, this.sink.name, "were overwritten or truncated", this.#o.log);
     this.#shipper.commit([cursor]);
   }
 
@@ -115,9 +118,35 @@ export class Pipeline {
 
   /** The end of the Pod was announced: the batch that is being filled goes soon, as do those after it. */
   hurry(): void {
-    const batch = this.#batch;
-    if (batch !== undefined && batch.openedAtMs !== 0)
-      this.#ageBatch(batch, Math.min(this.#o.maxAgeMs, HURRIED_AGE_MS));
+    this.#filling.hurry();
+  }
+
+  /** Reads no more; what was read goes out. */
+  pause(): void {
+    this.#paused = true;
+    this.#filling.seal();
+  }
+
+  /** Lets go of the line at hand, and of the memory that it stands in. */
+  forgetLine(): void {
+    this.#o.reader.forgetLine();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#schedule();
+  }
+
+  /** Nothing is on its way: whatever was read is committed. */
+  get isSettled(): boolean {
+    return this.#filling.isEmpty && this.#shipper.isIdle;
+  }
+
+  /** The first bytes of a file, up to `size`, are committed, or all that is complete in it is. */
+  isThrough(file: SourceFile, size: number): boolean {
+    const cursor = this.cursors.get(file.ordinal);
+    if (cursor === undefined || cursor.record.committed >= size || file.status === "replaced") return true;
+    return !cursor.queued && cursor.uncommitted.length === 0 && cursor.scannedTo >= size;
   }
 
   /** From now on nothing waits for more: tails end when they are quiet, batches go when nothing is left to read. */
@@ -129,6 +158,7 @@ export class Pipeline {
 
   /** Ends unterminated tails that have been quiet long enough; called a few times a second. */
   endQuietTails(): void {
+    if (this.#paused) return;
     const now = this.#o.clock.monotonicMs();
     for (const cursor of this.cursors.values()) {
       const { file } = cursor;
@@ -147,7 +177,7 @@ export class Pipeline {
 
   /** Nothing to read, nothing in flight, everything committed. */
   get isDone(): boolean {
-    if (this.#queue.length > 0 || !this.#shipper.isIdle || this.#batch !== undefined) return false;
+    if (this.#queue.length > 0 || !this.isSettled) return false;
     for (const cursor of this.cursors.values())
       if (!cursor.isCommitted && cursor.file.status !== "replaced") return false;
     return true;
@@ -157,14 +187,14 @@ export class Pipeline {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearImmediate(this.#turn);
-    clearTimeout(this.#ageTimer);
+    this.#filling.stop();
     clearInterval(this.#tailTimer);
     this.#queue.clear();
     await this.#shipper.stop();
   }
 
   #schedule(): void {
-    if (this.#turn !== undefined || this.#stopped) return;
+    if (this.#turn !== undefined || this.#paused || this.#stopped) return;
     this.#turn = setImmediate(() => {
       this.#turn = undefined;
       this.#takeTurn();
@@ -173,14 +203,15 @@ export class Pipeline {
 
   /** One chunk of one file. A pipeline without a free batch does not read: that is the backpressure. */
   #takeTurn(): void {
+    if (this.#paused) return;
     if (this.#queue.length === 0) {
-      if (this.#finishing && this.#batch !== undefined) this.#seal(this.#batch);
+      if (this.#finishing) this.#filling.seal();
       return;
     }
-    this.#batch ??= this.#o.pool.take();
-    const batch = this.#batch;
+    const batch = this.#filling.open();
     if (batch === undefined) return;
     const cursor = this.#queue.take();
+    if (cursor === undefined) return;
     let turn: Turn = "idle";
     try {
       // Replaced while it waited for its turn: there is nothing to read any more.
@@ -191,17 +222,15 @@ export class Pipeline {
       reportWaiting(this.#o.log, this.sink.name, error);
       turn = "failed";
     }
-    // Also a turn that failed may have opened a segment; the list of cursors has to follow that of segments.
-    if (batch.segments.length > this.#filling.length) this.#filling.push(cursor);
-    this.#handle(cursor, turn, batch);
-    this.#noteBatch(batch);
+    this.#filling.note(cursor);
+    this.#handle(cursor, turn);
     this.#schedule();
   }
 
-  #handle(cursor: Cursor, turn: Turn, batch: Batch): void {
+  #handle(cursor: Cursor, turn: Turn): void {
     if (turn === "progress" || turn === "full") this.#queue.again(cursor);
     else this.#queue.release(cursor);
-    if (turn === "full") this.#seal(batch);
+    if (turn === "full") this.#filling.seal();
     if (turn === "failed") setTimeout(() => this.wake(cursor.file), RETRY_MS).unref();
   }
 
@@ -210,34 +239,5 @@ export class Pipeline {
     if (!this.#o.ensureKey(cursor.file, force)) return false;
     cursor.seed = new EventIdSeed(cursor.file.record.key);
     return true;
-  }
-
-  /** A batch that holds something gets an age, and goes when it is old enough. */
-  #noteBatch(batch: Batch): void {
-    if (batch !== this.#batch || batch.segments.length === 0 || batch.openedAtMs !== 0) return;
-    batch.openedAtMs = this.#o.clock.monotonicMs();
-    this.#ageBatch(batch, this.#o.isHurried() ? Math.min(this.#o.maxAgeMs, HURRIED_AGE_MS) : this.#o.maxAgeMs);
-  }
-
-  #ageBatch(batch: Batch, maxAgeMs: number): void {
-    clearTimeout(this.#ageTimer);
-    this.#ageTimer = setTimeout(() => this.#seal(batch), maxAgeMs);
-  }
-
-  #seal(batch: Batch): void {
-    if (batch !== this.#batch) return;
-    this.#batch = undefined;
-    clearTimeout(this.#ageTimer);
-    if (batch.segments.length === 0) {
-      this.#o.pool.give(batch);
-      return;
-    }
-    const cursors = this.#filling;
-    this.#filling = [];
-    for (const cursor of cursors) {
-      cursor.batch = undefined;
-      cursor.segment = undefined;
-    }
-    this.#shipper.ship(batch, cursors);
   }
 }

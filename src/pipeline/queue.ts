@@ -2,8 +2,11 @@ import type { Cursor } from "./cursor.ts";
 
 /** Cursors that may have something to read, in the order in which they get their turns: round robin, older siblings first. */
 export class ReadQueue {
-  readonly #waiting: Cursor[] = [];
+  readonly #ready: Cursor[] = [];
+  /** Cursors that wait for an older sibling, by that one: there may be thousands after an outage, and none is asked in vain. */
+  readonly #behind = new Map<Cursor, Cursor[]>();
   readonly #cursors: ReadonlyMap<number, Cursor>;
+  #length = 0;
 
   /** `cursors`: all of the pipeline, by the ordinal of their file. */
   constructor(cursors: ReadonlyMap<number, Cursor>) {
@@ -11,38 +14,61 @@ export class ReadQueue {
   }
 
   get length(): number {
-    return this.#waiting.length;
+    return this.#length;
   }
 
   /** False: it waits already. */
   add(cursor: Cursor): boolean {
     if (cursor.queued) return false;
     cursor.queued = true;
-    this.#waiting.push(cursor);
+    this.#length++;
+    this.#ready.push(cursor);
     return true;
   }
 
   /** Takes the next one off; it counts as waiting until `again` or `release`. */
-  take(): Cursor {
-    for (let rest = this.#waiting.length; rest > 1; rest--) {
-      const cursor = this.#waiting.shift()!;
-      const { predecessor } = cursor.file;
-      if (predecessor === undefined || this.#cursors.get(predecessor.ordinal)?.queued !== true) return cursor;
-      this.#waiting.push(cursor);
+  take(): Cursor | undefined {
+    for (;;) {
+      const cursor = this.#ready.shift();
+      const older = cursor && this.#olderOf(cursor);
+      if (cursor === undefined || older === undefined) return cursor;
+      const behind = this.#behind.get(older);
+      if (behind === undefined) this.#behind.set(older, [cursor]);
+      else behind.push(cursor);
     }
-    return this.#waiting.shift()!;
+  }
+
+  #olderOf(cursor: Cursor): Cursor | undefined {
+    const { predecessor } = cursor.file;
+    const older = predecessor && this.#cursors.get(predecessor.ordinal);
+    return older?.queued === true ? older : undefined;
   }
 
   again(cursor: Cursor): void {
-    this.#waiting.push(cursor);
+    this.#ready.push(cursor);
   }
 
   release(cursor: Cursor): void {
     cursor.queued = false;
+    this.#length--;
+    this.#ready.push(...(this.#behind.get(cursor) ?? []));
+    this.#behind.delete(cursor);
+  }
+
+  /** Its file is no longer followed. */
+  remove(cursor: Cursor): void {
+    if (!cursor.queued) return;
+    for (const list of [this.#ready, ...this.#behind.values()]) {
+      const at = list.indexOf(cursor);
+      if (at >= 0) list.splice(at, 1);
+    }
+    this.release(cursor);
   }
 
   clear(): void {
-    for (const cursor of this.#waiting) cursor.queued = false;
-    this.#waiting.length = 0;
+    for (const cursor of this.#cursors.values()) cursor.queued = false;
+    this.#ready.length = 0;
+    this.#behind.clear();
+    this.#length = 0;
   }
 }

@@ -47,6 +47,11 @@ export class TurnReader {
     this.#addBoundary = options.addBoundary;
   }
 
+  /** The read buffer has got other memory: nothing here holds the old one. */
+  forgetLine(): void {
+    this.#writer.line.bytes = NO_TAIL;
+  }
+
   /** One turn of a cursor whose file key is known. */
   turn(cursor: Cursor, batch: Batch): Turn {
     const boundary = cursor.boundaryAt(cursor.read);

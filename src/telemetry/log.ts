@@ -9,6 +9,8 @@ import { createRedactor } from "./redact.ts";
 
 /** The log of the process; whoever makes it closes it. */
 export interface ProcessLog extends Log {
+  /** Says more or less from now on. */
+  setLevel(level: Level): void;
   /** Writes the counts of what is folded at the moment. */
   flush(): void;
   /** Flushes, writes `lastLine` as it stands (JSON, redacted), and says nothing more: the drain record is the last line. */
@@ -82,6 +84,9 @@ export function createLog(options: LogOptions): ProcessLog {
     info: (code, message, fields) => say("info", code, message, fields),
     warn: (code, message, fields) => say("warn", code, message, fields),
     error: (code, message, fields) => say("error", code, message, fields),
+    setLevel: (level) => {
+      logger.level = level;
+    },
     flush,
     close: (lastLine) => {
       if (closed) return;

@@ -207,7 +207,7 @@ describe("SIGTERM during the start", () => {
   }
 
   function startOn(logs: string, ...more: string[]): Agent {
-    const given = ["--drain-deadline", "1500ms", "--state-dir", state, ...more];
+    const given = ["--drain-deadline", "8s", "--state-dir", state, ...more];
     return startAgent(["run", logs, "--to", `elasticsearch+${receiver.url}`, ...given]);
   }
 
@@ -223,6 +223,42 @@ describe("SIGTERM during the start", () => {
     expect(receiver.sequences.compare(FILES)).toMatchObject({ missing: 0, doubled: 0 });
     expect(receiver.stats()).toMatchObject({ documents: FILES, conflicts: 0 });
   });
+
+  test("in a first sweep that takes longer than the deadline: it is cut short, and the next start goes on", async () => {
+    const logs = join(directory, "logs");
+    const many = 20_000;
+    for (let folder = 0; folder < many / 1_000; folder++) mkdirSync(join(logs, `${folder}`), { recursive: true });
+    for (let seq = 0; seq < many; seq++)
+      writeFileSync(join(logs, `${seq % (many / 1_000)}`, `${seq}.log`), `{"seq":${seq}}\n`);
+    const config = join(directory, "pannier.yaml");
+    writeFileSync(config, "max_open_files: 100000\n");
+    const agent = startOn(logs, "--config", config, "--drain-deadline", "1500ms");
+    await agent.waitForLog("admin_listening");
+    const { code, record, tookMs } = await terminate(agent);
+    expect(code).toBe(75);
+    expect(record).toMatchObject({ outcome: "deadline" });
+    expect(record["duration_ms"]).toBeLessThanOrEqual(1_500);
+    expect(tookMs).toBeLessThan(1_500 + SLACK_MS);
+    expect((record["files"] as unknown[]).length, "it had not seen everything").toBeLessThan(many);
+    const delivered = receiver.stats().documents;
+
+    const next = startOn(logs, "--config", config);
+    await next.waitForLog("admin_listening");
+    next.kill("SIGTERM");
+    await sleep(100);
+    const second = await drainedBySecond(next);
+    expect(second).toMatchObject({ outcome: "second_signal" });
+    expect(receiver.stats().documents).toBeGreaterThanOrEqual(delivered);
+    expect(receiver.sequences.compare(many)).toMatchObject({ doubled: 0 });
+  });
+
+  async function drainedBySecond(agent: Agent): Promise<LogLine> {
+    const sinceMs = performance.now();
+    agent.kill("SIGTERM");
+    const { record, tookMs } = await drained(agent, sinceMs);
+    expect(tookMs).toBeLessThan(SLACK_MS);
+    return record;
+  }
 
   test("at any moment: ended by the signal, or drained; the next start delivers what is left", async () => {
     const logs = writeFiles();

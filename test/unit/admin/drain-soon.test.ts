@@ -9,7 +9,7 @@ beforeEach(() => {
 
 describe("drain soon", () => {
   test("without an announcement the setting stands", () => {
-    const drain = new DrainSoon(8_000, clock);
+    const drain = new DrainSoon(() => 8_000, clock);
     expect(drain.active()).toBe(false);
     expect(drain.deadlineMs()).toBe(8_000);
   });
@@ -24,7 +24,7 @@ describe("drain soon", () => {
     { grace: 5_000, sigtermAt: 0, deadline: 4_500 },
     { grace: 0, sigtermAt: 0, deadline: 1_500 },
   ])("grace $grace ms, SIGTERM after $sigtermAt ms: $deadline ms", ({ grace, sigtermAt, deadline }) => {
-    const drain = new DrainSoon(8_000, clock);
+    const drain = new DrainSoon(() => 8_000, clock);
     drain.announce(grace);
     clock.ms = sigtermAt;
     expect(drain.deadlineMs()).toBe(deadline);
@@ -32,13 +32,13 @@ describe("drain soon", () => {
   });
 
   test("a shorter setting than the least drain stays", () => {
-    const drain = new DrainSoon(1_000, clock);
+    const drain = new DrainSoon(() => 1_000, clock);
     drain.announce(30_000);
     expect(drain.deadlineMs()).toBe(1_000);
   });
 
   test("said again it does not set the clock back; a nearer end counts; after the grace it is new", () => {
-    const drain = new DrainSoon(60_000, clock);
+    const drain = new DrainSoon(() => 60_000, clock);
     drain.announce(30_000);
     clock.ms = 20_000;
     drain.announce(30_000);
@@ -54,7 +54,7 @@ describe("drain soon", () => {
     fc.assert(
       fc.property(fc.nat(60_000), fc.nat(120_000), fc.nat(120_000), (setting, grace, wait) => {
         clock.ms = 0;
-        const drain = new DrainSoon(setting, clock);
+        const drain = new DrainSoon(() => setting, clock);
         drain.announce(grace);
         clock.ms = wait;
         expect(drain.deadlineMs()).toBeLessThanOrEqual(setting);

@@ -142,7 +142,8 @@ describe("replay", () => {
     });
     closing.push(() => sink.stop());
     const encoder = letterEncoder([], [], createRecordEncoder(OTHER_FILES));
-    lock.onRequest(replayHandler({ sinks: letterSinks([sink]), encoder, signal: new AbortController().signal }));
+    const { signal } = new AbortController();
+    lock.onRequest(replayHandler(() => ({ sinks: letterSinks([sink]), encoder, signal })));
     const dry = await askForReplay(state, true);
     expect(dry).toMatchObject([{ sink: "elasticsearch", letters: 3, delivered: 0, refused: 0 }]);
     const { code, stdout } = await pannier(["replay", "--to", `elasticsearch+${server.url}`, "--state-dir", state]);

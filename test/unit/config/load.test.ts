@@ -10,6 +10,7 @@ describe("defaults", () => {
       drainDeadlineMs: 8000,
       admin: { host: "127.0.0.1", port: 9600, explicit: false },
       health: undefined,
+      watchConfig: false,
       maxOpenFiles: 1024,
       allowLinksInto: [],
       logLevel: "info",
@@ -252,12 +253,6 @@ describe("what is wrong is said with file, line, column and path", () => {
       "inputs: [{ paths: [/x], fields: { a: .nan } }]\nsinks: [{ type: stdout }]",
       "config_value",
       "inputs[0].fields.a: not a value that JSON can hold",
-    ],
-    [
-      "a later key",
-      withTop("watch_config: true"),
-      "config_not_in_this_version",
-      "pannier.yaml:3:1: watch_config: is not in this version of pannier yet",
     ],
     [
       "a later key of an input",
