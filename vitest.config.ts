@@ -21,6 +21,17 @@ export default defineConfig({
           hookTimeout: 900_000,
         },
       },
+      {
+        extends: true,
+        // Played when nothing else runs: a story that waits for the processor proves less.
+        test: {
+          name: "model",
+          testTimeout: 60_000,
+          include: ["test/model/**/*.test.ts"],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
     ],
   },
 });

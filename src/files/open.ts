@@ -1,4 +1,4 @@
-import { type BigIntStats, fstatSync } from "node:fs";
+import { type BigIntStats, fstatSync, statSync } from "node:fs";
 
 /** A regular file that was opened, as it is. */
 export interface Opened {
@@ -33,10 +33,22 @@ export function lookAtOpen(fd: number, path: string): Look {
   return describeStats(path, fstatSync(fd, { bigint: true }));
 }
 
+/**
+ * Kernels without `statx` say the change time where the birth time is asked for. The first file for which the two differ, this
+ * very program as a rule, shows that the kernel is not of them. A file alone cannot show it: a new one was changed for the last
+ * time when it was born, and whoever takes its birth time for a stand-in takes it for the file that had its inode before.
+ */
+let birthsAreTold = tellsBirth(statSync(process.execPath, { bigint: true }));
+
+function tellsBirth({ birthtimeNs, ctimeNs }: BigIntStats): boolean {
+  return birthtimeNs > 0n && birthtimeNs !== ctimeNs;
+}
+
 /** Puts into words what `stat` says. */
 export function describeStats(path: string, stats: BigIntStats, target?: string): Look {
   const device = String(stats.dev);
   const inode = String(stats.ino);
+  birthsAreTold ||= tellsBirth(stats);
   return {
     path,
     target,
@@ -49,6 +61,6 @@ export function describeStats(path: string, stats: BigIntStats, target?: string)
     mtimeNs: stats.mtimeNs,
     mtimeMs: Number(stats.mtimeNs / 1_000_000_000n) * 1e3 + Number(stats.mtimeNs % 1_000_000_000n) / 1e6,
     birthtimeMs: Number(stats.birthtimeNs / 1_000_000n),
-    birthtimeIsReal: stats.birthtimeNs > 0n && stats.birthtimeNs !== stats.ctimeNs,
+    birthtimeIsReal: stats.birthtimeNs > 0n && birthsAreTold,
   };
 }

@@ -18,6 +18,8 @@ export async function finishPipelines(options: {
   /** Asked again each time, since a drain can be shortened while it goes on. */
   deadlineMs: () => number;
   signal: AbortSignal;
+  /** For a simulation, in which time runs faster. */
+  lookMs?: number;
 }): Promise<boolean> {
   const { pipelines, clock, signal } = options;
   const isDone = (): boolean => pipelines.every((pipeline) => pipeline.isDone);
@@ -42,7 +44,7 @@ export async function finishPipelines(options: {
       if (done && isConfirmed) return true;
       if (done || clock.monotonicMs() - sweptAtMs >= SWEEP_HOT_MS) void look();
     }
-    await sleep(LOOK_MS);
+    await sleep(options.lookMs ?? LOOK_MS);
   }
   return false;
 }

@@ -1,16 +1,12 @@
 import { asyncModelRun } from "fast-check";
 import type { Story } from "./commands.ts";
-import type { ModelReceiver } from "./receiver.ts";
-import type { Subject } from "./subject.ts";
+import type { Stage } from "./subject.ts";
 import type { Verdict } from "./verify.ts";
 import { World } from "./world.ts";
 
 /** Plays one story from a running pannier to the last check; what goes wrong is thrown, with what pannier said. */
-export async function play(
-  subject: (root: string, receiver: ModelReceiver) => Subject,
-  story: Story,
-): Promise<Verdict> {
-  const world = await World.create(subject);
+export async function play(stage: Stage, story: Story): Promise<Verdict> {
+  const world = await World.create(stage);
   try {
     await world.start();
     await asyncModelRun(() => ({ model: world.model, real: world }), story);

@@ -1,5 +1,4 @@
 /** What may happen, as fast-check commands: each says in its name what it does, so that a failure reads as a story. */
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Arbitrary,
   type AsyncCommand,
@@ -14,7 +13,7 @@ import {
 import { NAMES } from "./application.ts";
 import type { LineShape } from "./lines.ts";
 import type { Model } from "./model.ts";
-import { FAULTS } from "./receiver.ts";
+import { FAULTS } from "./index.ts";
 import type { World } from "./world.ts";
 
 type Act = (world: World) => void | Promise<void>;
@@ -157,7 +156,9 @@ const supervising = [
   ),
   constant(new Step("settle", (world) => world.settle(), always)),
 ];
-const pausing = constantFrom(1, 5, 20, 60, 300).map((ms) => new Step(`pause ${ms} ms`, () => sleep(ms), always));
+const pausing = constantFrom(1, 5, 20, 60, 300).map(
+  (ms) => new Step(`pause ${ms} ms`, ({ subject }) => subject.pass(ms), always),
+);
 
 /** Some stand more than once: a story without lines and starts would tell nothing. */
 const all = [writing, writing, rotating, destroying, receiving, supervising]

@@ -3,7 +3,7 @@
  * each, every line must have arrived once and whole. One run has a fixed seed and one a new one; PANNIER_SEED repeats that.
  */
 import { expect, test } from "vitest";
-import { PannierProcess } from "./process.ts";
+import { realStage } from "./process.ts";
 import { playMany, type RunResult } from "./run.ts";
 
 const FIXED_SEED = 20_260;
@@ -16,7 +16,7 @@ const TEST_MS = RUN_MS + 240_000;
 
 function playFor(seed: number): Promise<RunResult> {
   return playMany({
-    subject: (root, receiver) => new PannierProcess(root, receiver.url),
+    stage: realStage,
     lanes: LANES,
     seed,
     cases: Infinity,

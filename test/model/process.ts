@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Agent, startAgent } from "../support/agent.ts";
 import { cursorTerms } from "./state.ts";
-import type { CursorTerms, Followed, Subject } from "./subject.ts";
+import { HttpReceiver } from "./receiver.ts";
+import type { CursorTerms, Followed, Stage, Subject } from "./subject.ts";
 
 const DRAIN_DEADLINE = "4s";
 const POLL_MS = 10;
@@ -12,7 +13,13 @@ const LOOKS_MAX = 2_000;
 /** Starts are half of what a case costs. */
 const ENV = { NODE_COMPILE_CACHE: "/tmp/pannier-model-compile-cache" };
 
-export class PannierProcess implements Subject {
+/** The real process, and a receiver that speaks HTTP. */
+export const realStage: Stage = async (root) => {
+  const receiver = await HttpReceiver.start();
+  return { receiver, subject: new PannierProcess(root, receiver.url) };
+};
+
+class PannierProcess implements Subject {
   readonly #config: string;
   readonly #state: string;
   #agent: Agent | undefined;
@@ -50,6 +57,10 @@ export class PannierProcess implements Subject {
     this.#leave(`drained, exit ${exit.code ?? exit.signal}`);
     if (exit.code !== 0 && exit.code !== 75) throw new Error(`pannier ended with ${exit.code ?? exit.signal}`);
     return exit.code === 0;
+  }
+
+  async pass(ms: number): Promise<void> {
+    await sleep(ms);
   }
 
   async look(): Promise<readonly Followed[]> {

@@ -1,61 +1,30 @@
-/** A receiver that behaves like Elasticsearch's `_bulk`, remembers every document by its `_id`, and misbehaves when told. */
+/** A server that behaves like Elasticsearch's `_bulk`, and misbehaves when told. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { gunzipSync } from "node:zlib";
-
-/** One document as it arrived for the first time. */
-export interface Arrived {
-  readonly id: string;
-  readonly message: string;
-  readonly flags: readonly string[];
-  readonly path: string;
-  readonly offset: number;
-  readonly time: string;
-}
-
-/**
- * `refused`: no one listens. `reset`: the connection breaks in the middle of the body. `half`: all is taken, half the answer
- * comes. `swallow`: all is taken, no answer comes, the connection breaks. `mute`: nothing is taken and nothing answered.
- * `muteTaken`: all is taken and nothing answered. `some`: every other document is taken, the rest is told 429. `tooLarge`: 413
- * for more than a few documents. `slow`: the answer takes its time.
- */
-export const FAULTS = [
-  "refused",
-  "reset",
-  "half",
-  "swallow",
-  "mute",
-  "muteTaken",
-  "busy",
-  "unavailable",
-  "some",
-  "tooLarge",
-  "slow",
-] as const;
-export type Fault = (typeof FAULTS)[number];
+import { type Fault, Index, LARGE_DOCUMENTS, type Receiver } from "./index.ts";
 
 const PORTS_FROM = 20_000;
 const PORTS = 12_000;
+const REQUESTS_KEPT = 20;
 const SLOW_MS = 80;
-const LARGE_DOCUMENTS = 4;
 const HEADERS = { "x-elastic-product": "Elasticsearch", "content-type": "application/json" } as const;
+const CREATED = `"status":201`;
 const CONFLICT = `"status":409,"error":{"type":"version_conflict_engine_exception","reason":"version conflict, document already exists"}`;
 const BUSY_ITEM = `"status":429,"error":{"type":"es_rejected_execution_exception","reason":"rejected execution of primary operation"}`;
 
-export class ModelReceiver {
-  readonly documents: Map<string, Arrived> = new Map();
-  /** Requests to `_bulk` so far. */
-  requests = 0;
-  /** Told about each new document. */
-  onArrived: (document: Arrived) => void = () => undefined;
+export class HttpReceiver implements Receiver {
+  readonly index: Index = new Index();
+  /** The latest requests to `_bulk`, for a failure. */
+  readonly requests: string[] = [];
   #fault: Fault | undefined;
   #faultyRequests = 0;
   #server: Server | undefined;
   readonly #sockets = new Set<Socket>();
   #port = 0;
 
-  static async start(): Promise<ModelReceiver> {
-    const receiver = new ModelReceiver();
+  static async start(): Promise<HttpReceiver> {
+    const receiver = new HttpReceiver();
     while (receiver.#server === undefined) {
       // Below the ports that the system hands out, so that nobody takes it while it is down.
       receiver.#port = PORTS_FROM + Math.floor(Math.random() * PORTS);
@@ -66,10 +35,6 @@ export class ModelReceiver {
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}`;
-  }
-
-  get fault(): Fault | undefined {
-    return this.#fault;
   }
 
   /** Misbehaves for so many requests; `refused` lasts until it is healed. */
@@ -136,9 +101,10 @@ export class ModelReceiver {
   }
 
   #nextFault(): Fault | undefined {
-    this.requests++;
     const fault = this.#fault;
     if (fault !== undefined && fault !== "refused" && --this.#faultyRequests <= 0) this.#fault = undefined;
+    this.requests.push(`${new Date().toISOString()} ${fault ?? "answered"}`);
+    if (this.requests.length > REQUESTS_KEPT) this.requests.shift();
     return fault;
   }
 
@@ -154,7 +120,7 @@ export class ModelReceiver {
     const items: string[] = [];
     for (let i = 0; i < count; i++) {
       const isBusy = fault === "some" && i % 2 === 1;
-      items.push(isBusy ? BUSY_ITEM : this.#store(lines[2 * i], lines[2 * i + 1]));
+      items.push(isBusy ? BUSY_ITEM : this.index.take(lines[2 * i], lines[2 * i + 1]) ? CREATED : CONFLICT);
     }
     if (fault === "muteTaken") return;
     const answer = bulkAnswerOf(items);
@@ -164,24 +130,6 @@ export class ModelReceiver {
       response.write(answer.slice(0, answer.length >> 1), () => response.destroy());
     } else if (fault === "slow") setTimeout(() => response.writeHead(200, HEADERS).end(answer), SLOW_MS);
     else response.writeHead(200, HEADERS).end(answer);
-  }
-
-  /** Takes one document and returns its item of the answer. */
-  #store(action: string, source: string): string {
-    const id = (JSON.parse(action) as { create: Record<string, string> }).create["_id"];
-    if (this.documents.has(id)) return CONFLICT;
-    const fields = JSON.parse(source) as Record<string, unknown>;
-    const document: Arrived = {
-      id,
-      message: String(fields["message"]),
-      flags: (fields["log.flags"] as string[] | undefined) ?? [],
-      path: String(fields["log.file.path"]),
-      offset: Number(fields["log.offset"]),
-      time: String(fields["@timestamp"]),
-    };
-    this.documents.set(id, document);
-    this.onArrived(document);
-    return `"status":201`;
   }
 
   #answerOther(request: IncomingMessage, response: ServerResponse): void {
@@ -200,7 +148,7 @@ export class ModelReceiver {
 }
 
 function bulkAnswerOf(items: readonly string[]): string {
-  const errors = items.some((item) => !item.startsWith(`"status":201`));
+  const errors = items.some((item) => !item.startsWith(CREATED));
   return `{"errors":${errors},"items":[${items.map((item) => `{"create":{"_index":"model",${item}}}`).join(",")}]}`;
 }
 

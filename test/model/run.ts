@@ -2,11 +2,10 @@
 import { assert, asyncProperty } from "fast-check";
 import { play } from "./case.ts";
 import { story } from "./commands.ts";
-import type { ModelReceiver } from "./receiver.ts";
-import type { Subject } from "./subject.ts";
+import type { Stage } from "./subject.ts";
 
 export interface RunOptions {
-  readonly subject: (root: string, receiver: ModelReceiver) => Subject;
+  readonly stage: Stage;
   /** Stories at the same time, each lane with a seed of its own: `seed`, `seed + 1`, … */
   readonly lanes: number;
   readonly seed: number;
@@ -28,7 +27,7 @@ export interface RunResult {
 const SHRINK_MS = 90_000;
 
 export async function playMany(options: RunOptions): Promise<RunResult> {
-  const { subject, lanes, seed, path } = options;
+  const { stage, lanes, seed, path } = options;
   const deadline = performance.now() + options.maxMs;
   let failedAt = Infinity;
   let cases = 0;
@@ -40,7 +39,7 @@ export async function playMany(options: RunOptions): Promise<RunResult> {
       const now = performance.now();
       if (isMine ? now > failedAt + SHRINK_MS : now > deadline || failedAt < Infinity) return;
       try {
-        const verdict = await play(subject, steps);
+        const verdict = await play(stage, steps);
         if (isMine) return;
         cases++;
         documents += verdict.delivered;

@@ -3,7 +3,8 @@
  * repeated with `--seed N --path P --replay R`, as printed.
  */
 import { parseArgs } from "node:util";
-import { PannierProcess } from "./process.ts";
+import { simulatedStage } from "./core.ts";
+import { realStage } from "./process.ts";
 import { playMany } from "./run.ts";
 
 const MINUTE_MS = 60_000;
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
     path: { type: "string" },
     replay: { type: "string" },
+    core: { type: "boolean", default: false },
   },
 });
 const seed = Number(values.seed);
@@ -31,7 +33,7 @@ function say(text: string): void {
 say(`seed ${seed}`);
 try {
   const { cases, documents } = await playMany({
-    subject: (root, receiver) => new PannierProcess(root, receiver.url),
+    stage: values.core ? simulatedStage : realStage,
     lanes: isReplay ? 1 : Number(values.lanes),
     cases: isReplay ? 1 : Number(values.cases),
     seed,

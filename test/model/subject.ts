@@ -1,3 +1,8 @@
+import type { Receiver } from "./index.ts";
+
+/** Makes pannier and its receiver for a case below `root`. */
+export type Stage = (root: string) => Promise<{ readonly receiver: Receiver; readonly subject: Subject }>;
+
 /** What a case needs of pannier, be it the real process or its core inside this one. */
 export interface Subject {
   /** Resolves when it follows. */
@@ -6,6 +11,8 @@ export interface Subject {
   kill(): Promise<void>;
   /** SIGTERM; true when all was committed before the deadline. */
   drain(): Promise<boolean>;
+  /** Time passes. */
+  pass(ms: number): Promise<void>;
   /** What it says about the files that it has open. */
   look(): Promise<readonly Followed[]>;
   /** Final terms of all cursors, as the state directory has them; only while it does not run. */

@@ -1,7 +1,7 @@
 /** Compares what arrived with what is owed. */
 import { messageOf, numberIn } from "./lines.ts";
 import { HEADER, type Model, type OwedLine } from "./model.ts";
-import type { Arrived } from "./receiver.ts";
+import type { Arrived } from "./index.ts";
 
 export interface Verdict {
   readonly written: number;

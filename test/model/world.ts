@@ -1,11 +1,10 @@
 /** One case: an application, pannier and a receiver around one directory, and what they owe each other. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Application } from "./application.ts";
 import { Model } from "./model.ts";
-import { ModelReceiver } from "./receiver.ts";
-import type { Subject } from "./subject.ts";
+import type { Receiver } from "./index.ts";
+import type { Stage, Subject } from "./subject.ts";
 import { byNumber, isComplete, type Verdict, verify } from "./verify.ts";
 
 const POLL_MS = 10;
@@ -19,16 +18,13 @@ export class World {
   readonly root: string = mkdtempSync(join(PLACE, "pannier-model-"));
   readonly model: Model = new Model();
   readonly application: Application = new Application(this.root, this.model);
-  readonly receiver: ModelReceiver;
-  readonly subject: Subject;
+  receiver!: Receiver;
+  subject!: Subject;
 
-  private constructor(receiver: ModelReceiver, subject: (root: string, receiver: ModelReceiver) => Subject) {
-    this.receiver = receiver;
-    this.subject = subject(this.root, receiver);
-  }
-
-  static async create(subject: (root: string, receiver: ModelReceiver) => Subject): Promise<World> {
-    return new World(await ModelReceiver.start(), subject);
+  static async create(stage: Stage): Promise<World> {
+    const world = new World();
+    Object.assign(world, await stage(world.root));
+    return world;
   }
 
   async start(): Promise<void> {
@@ -64,7 +60,7 @@ export class World {
           `${missing.length} lines have not come (${missing.slice(0, 10).join(", ")}); not committed: ${wait}`,
         );
       }
-      await sleep(POLL_MS);
+      await this.subject.pass(POLL_MS);
     }
   }
 
@@ -74,7 +70,7 @@ export class World {
     this.model.beginDrain();
     if (!(await this.subject.drain())) throw new Error("the last drain was not complete");
     this.model.end(true);
-    const verdict = verify(this.model, this.receiver.documents.values());
+    const verdict = verify(this.model, this.receiver.index.documents.values());
     const wrong = [
       ...verdict.lost.map((what) => `lost: ${what}`),
       ...verdict.doubled.map((what) => `doubled: ${what}`),
@@ -91,11 +87,11 @@ export class World {
     await this.receiver.stop();
     this.application.close();
     rmSync(this.root, { recursive: true, force: true });
-    return last;
+    return `${last}\nrequests:\n${this.receiver.requests.join("\n")}`;
   }
 
   #missing(): string[] {
-    const { headers, lines } = byNumber(this.receiver.documents.values());
+    const { headers, lines } = byNumber(this.receiver.index.documents.values());
     const missing = this.model.lines
       .filter((line) => line.must && !this.#isBegun(line.n) && !isComplete(line, lines.get(line.n)))
       .map(({ n }) => `line ${n}`);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { systemClock } from "../../../src/core/clock.ts";
 import type { FileRecord, StateStore } from "../../../src/core/state.ts";
 import { headOf } from "../../../src/files/head.ts";
 import { Identity } from "../../../src/files/identity.ts";
-import type { Look } from "../../../src/files/open.ts";
+import { type Look, lookAtOpen } from "../../../src/files/open.ts";
 import { openState } from "../../../src/state/open.ts";
 import { SILENT } from "./follower.ts";
 
@@ -85,6 +85,14 @@ test.each<[string, Partial<Look>]>([
 ])("a file is another one: %s", (_, facts) => {
   shipped();
   expect(recognised(facts)).toBeUndefined();
+});
+
+test("the birth time of a file that was just made is one, although it is the change time too", () => {
+  const path = join(directory, "new.log");
+  const fd = openSync(path, "w");
+  const { birthtimeMs, birthtimeIsReal } = lookAtOpen(fd, path);
+  closeSync(fd);
+  expect(birthtimeIsReal).toBe(birthtimeMs > 0);
 });
 
 test("a file with another head is another one, of generation 0", () => {

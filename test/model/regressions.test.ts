@@ -1,0 +1,45 @@
+/** Stories that went wrong once, as short as they were found to be. */
+import { expect, test } from "vitest";
+import { simulatedStage } from "./core.ts";
+import { realStage } from "./process.ts";
+import { World } from "./world.ts";
+
+const SHORT = { json: false, repeats: 1 };
+const LOG = "a/web.log";
+
+const STORIES: Readonly<Record<string, (world: World) => Promise<void>>> = {
+  // The empty record of the truncated file was taken for that of a new file with the same inode, born at another time, which
+  // the start after the next then knew for another one.
+  "truncated, killed, replaced by a file with the same inode, started twice": async (world) => {
+    const { application } = world;
+    application.write(LOG, 1, SHORT);
+    await world.settle();
+    application.truncate(LOG);
+    await world.subject.pass(600);
+    await world.kill();
+    application.replace(LOG, 2, SHORT, false);
+    application.rotateByDate(LOG, false);
+    await world.start();
+    application.write(LOG, 50, SHORT);
+    await world.settle();
+    await world.drain();
+    await world.start();
+  },
+};
+
+test.each(
+  Object.keys(STORIES).flatMap((name) => [
+    [name, "the real process", realStage] as const,
+    [name, "its core", simulatedStage] as const,
+  ]),
+)("%s: %s", async (name, _, stage) => {
+  const world = await World.create(stage);
+  try {
+    await world.start();
+    await STORIES[name](world);
+    const { lost, doubled, torn } = await world.finish();
+    expect([...lost, ...doubled, ...torn]).toEqual([]);
+  } finally {
+    await world.remove();
+  }
+});
