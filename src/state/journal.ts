@@ -84,6 +84,8 @@ export class Journal {
     const { directory } = this.#place;
     const file = newFile(this.#place, this.sequence + 1, []);
     try {
+      // So that a power cut leaves its head at least, and a journal that is missing is told from one that is young.
+      file.syncNow();
       renameSync(join(directory, JOURNAL), join(directory, OLD_JOURNAL));
       try {
         renameSync(newPath(this.#place), join(directory, JOURNAL));

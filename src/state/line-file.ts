@@ -1,5 +1,6 @@
 import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { promisify } from "../core/builtins.ts";
+import { describe } from "../core/errors.ts";
 import { STATE_BUFFER_BYTES, STATE_LINE_MAX_BYTES } from "../core/limits.ts";
 import { decodeEntry, encodeEntry } from "./entries.ts";
 import type { Entry } from "./entries.ts";
@@ -98,6 +99,8 @@ export interface Damage {
   damagedLines: number;
   /** Bytes behind the last line end: a line whose writing was cut off. */
   tornBytes: number;
+  /** Reading failed here, and what follows is unknown: a bad block. */
+  readError: string | undefined;
 }
 
 /** Reads every whole line; damaged ones are counted and reading goes on at the next line end. Undefined: there is no such file. */
@@ -116,14 +119,23 @@ export function readEntries(path: string, take: (entry: { readonly t: string }) 
   }
 }
 
+function tryRead(fd: number, buffer: Buffer, at: number, damage: Damage): number {
+  try {
+    return readSync(fd, buffer, at, buffer.length - at, null);
+  } catch (error) {
+    damage.readError = describe(error);
+    return 0;
+  }
+}
+
 function readLines(fd: number, take: (entry: { readonly t: string }) => void): Damage {
-  const damage: Damage = { damagedLines: 0, tornBytes: 0 };
+  const damage: Damage = { damagedLines: 0, tornBytes: 0, readError: undefined };
   let buffer = Buffer.allocUnsafeSlow(STATE_BUFFER_BYTES);
   let filled = 0;
   /** Bytes given up of a line over the limit, which is none of ours; everything up to the next line end belongs to it. */
   let givenUp = 0;
   for (;;) {
-    const got = readSync(fd, buffer, filled, buffer.length - filled, null);
+    const got = tryRead(fd, buffer, filled, damage);
     if (got === 0) break;
     const searchFrom = filled;
     filled += got;

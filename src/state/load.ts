@@ -48,6 +48,8 @@ export class Loader {
   #highestSequence = 0;
   /** Journals below it are in the snapshot. */
   #coveredBelow = 0;
+  /** Numbers of the journals that are there. */
+  readonly #journals = new Set<number>();
   #stopped = false;
   #damaged = false;
 
@@ -62,6 +64,7 @@ export class Loader {
     const journal = this.#readJournal(JOURNAL);
     // The first start makes the snapshot before the journal, so a journal alone has lost it.
     if (!snapshot && (old || journal)) this.#reportDamage(SNAPSHOT, "it is missing");
+    if (snapshot && !this.#damaged) this.#checkJournals();
     return {
       table: this.#table,
       found:
@@ -86,7 +89,7 @@ export class Loader {
       }
     });
     if (damage === undefined) return false;
-    if (damage.damagedLines > 0) this.#reportDamage(SNAPSHOT, `${damage.damagedLines} of its lines are damaged`);
+    if (isDamaged(damage)) this.#reportDamage(SNAPSHOT, damageText(damage));
     else if (promised !== entries) this.#reportDamage(SNAPSHOT, `its end is missing, ${entries} entries are there`);
     return true;
   }
@@ -95,13 +98,28 @@ export class Loader {
   #readJournal(name: string): boolean {
     let covered = false;
     const damage = this.#read(name, (entry) => {
-      if (entry.t === "pannier") covered = entry.sequence < this.#coveredBelow;
-      else this.#stopped = entry.t === "stop";
+      if (entry.t === "pannier") {
+        covered = entry.sequence < this.#coveredBelow;
+        this.#journals.add(entry.sequence);
+      } else this.#stopped = entry.t === "stop";
       if (!covered) this.#table.apply(entry);
     });
     if (damage === undefined) return false;
-    if (damage.damagedLines > 0) this.#reportDamage(name, `${damage.damagedLines} of its lines are damaged`);
+    if (isDamaged(damage)) this.#reportDamage(name, damageText(damage));
     return true;
+  }
+
+  /**
+   * The journals from the snapshot's number on follow each other. A start that was killed behind its snapshot leaves the
+   * journal before; any other gap has taken entries with it: a file was deleted, or comes from a backup that the others do not.
+   */
+  #checkJournals(): void {
+    const first = this.#coveredBelow;
+    const last = Math.max(first, ...this.#journals);
+    const isStartCut = (first === 1 || this.#journals.has(first - 1)) && !this.#journals.has(last);
+    if (isStartCut) return;
+    for (let sequence = first; sequence <= last; sequence += 1)
+      if (!this.#journals.has(sequence)) return this.#reportDamage(JOURNAL, `number ${sequence} of them is missing`);
   }
 
   /** Hands over the entries of known types; those of a newer version are left out with one warning per file. */
@@ -159,4 +177,12 @@ export class Loader {
       },
     );
   }
+}
+
+function isDamaged({ damagedLines, readError }: Damage): boolean {
+  return damagedLines > 0 || readError !== undefined;
+}
+
+function damageText({ damagedLines, readError }: Damage): string {
+  return readError === undefined ? `${damagedLines} of its lines are damaged` : `it cannot be read on (${readError})`;
 }

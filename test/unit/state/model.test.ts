@@ -296,8 +296,10 @@ test("a journal that ends at any byte gives the state after the last whole entry
         const journal = join(copy, "journal");
         const bytes = Math.floor(statSync(journal).size * where);
         truncateSync(journal, bytes);
+        // The head of a journal is synced with it: without one, behind a snapshot, a journal is missing.
+        const isHeadless = !readFileSync(journal).includes(10) && all.some((action) => action.do === "snapshot");
         const state = await open(copy);
-        expect(state.found).toBe("crashed");
+        expect(state.found).toBe(isHeadless ? "damaged" : "crashed");
         expect(dump(state.files)).toEqual(steps.findLast((step) => step.bytes <= bytes)!.state);
         await state.stop();
       }),
@@ -328,7 +330,8 @@ test("a flipped bit costs the entries of its line and no other", { timeout: 60_0
 
           const [state, expected] = [await open(damaged), await open(without)];
           expect(dump(state.files)).toEqual(dump(expected.files));
-          expect(state.found).toBe(name === "journal" && at === bytes.length - 1 ? "crashed" : "damaged");
+          const isTornTail = name === "journal" && at === bytes.length - 1 && from > 0;
+          expect(state.found).toBe(isTornTail ? "crashed" : "damaged");
           await state.stop();
           await expected.stop();
         }),

@@ -11,6 +11,7 @@ const disk = vi.hoisted(() => ({
   now: 0,
   most: 0,
   message: "EIO: i/o error, fdatasync",
+  badBlock: false,
 }));
 
 vi.mock("node:fs", async (importOriginal) => {
@@ -25,6 +26,10 @@ vi.mock("node:fs", async (importOriginal) => {
         disk.now -= 1;
         done(disk.broken ? Object.assign(new Error(disk.message), { code: "EIO" }) : error);
       });
+    },
+    readSync(fd: number, buffer: Buffer, offset: number, length: number, position: number | null): number {
+      if (disk.badBlock && offset > 0) throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" });
+      return fs.readSync(fd, buffer, offset, disk.badBlock ? 100 : length, position);
     },
     fdatasyncSync(fd: number): void {
       disk.atOnce += 1;
@@ -95,4 +100,18 @@ test("a disk that refuses to sync: durable changes are refused, the others go on
     expect(again.found).toBe("stopped");
     expect(again.files.get(1)!.cursors.get("es")).toMatchObject({ sent: 10, salts: new Map([[5, 1]]) });
     await again.stop();
+  }));
+
+test("a bad block in the journal: what stands before it is used, the rest is damage", () =>
+  inDirectory(async (directory) => {
+    const first = await open(directory);
+    addFile(first, "/logs/a.log");
+    await first.stop();
+    const log = new KeptLog();
+    disk.badBlock = true;
+    const state = await open(directory, { log });
+    disk.badBlock = false;
+    expect(state.found).toBe("damaged");
+    expect(log.codes).toEqual(["state_damaged", "state_damaged"]);
+    await state.stop();
   }));
