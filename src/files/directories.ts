@@ -108,8 +108,9 @@ export class Directories {
     } catch (error) {
       this.#reportUnreadable(directory, error);
     }
-    // Whoever fills or changes a large directory all the time costs a share of the processor, and not all of it.
-    const tookMs = slice.spentMs - spentBeforeMs;
+    // Whoever fills or changes a large directory all the time costs a share of the processor, and not all of it. One in which
+    // files still wait to be opened is looked at as soon as the sweep comes by again.
+    const tookMs = directory.isComplete ? slice.spentMs - spentBeforeMs : 0;
     directory.dueAtMs = Math.max(nextLookMs(nowMs, activeAtMs(directory)), nowMs + LISTING_COST_FACTOR * tookMs);
   }
 

@@ -1,11 +1,45 @@
+import type { Clock } from "../core/clock.ts";
 import type { Reports } from "./reports.ts";
 import type { Source } from "./source.ts";
+
+/** After a search that closed nothing, this long no other one is made: thousands of files may ask in a row. */
+const SEARCH_AGAIN_MS = 50;
+
+export interface RoomOptions {
+  readonly maxOpenFiles: () => number;
+  readonly clock: Clock;
+  readonly reports: Reports;
+  readonly isNeeded: (source: Source) => boolean;
+}
+
+/** Keeps the number of open files below `max_open_files`. */
+export class Room {
+  readonly #o: RoomOptions;
+  #notBeforeMs = -Infinity;
+
+  constructor(options: RoomOptions) {
+    this.#o = options;
+  }
+
+  /** Below the limit, or below it again after idle files were put aside. */
+  make(open: ReadonlyMap<string, Source>, close: (source: Source) => void): boolean {
+    const { clock, reports, isNeeded } = this.#o;
+    const maxOpenFiles = this.#o.maxOpenFiles();
+    if (open.size < maxOpenFiles) return true;
+    if (clock.monotonicMs() < this.#notBeforeMs) return false;
+    for (const source of idleForLongest(open.values(), maxOpenFiles, isNeeded)) close(source);
+    const hasRoom = open.size < maxOpenFiles;
+    if (!hasRoom) this.#notBeforeMs = clock.monotonicMs() + SEARCH_AGAIN_MS;
+    reportFull(hasRoom, maxOpenFiles, reports);
+    return hasRoom;
+  }
+}
 
 /**
  * Files to close when there are too many: the sinks have all of them, and they have been idle for longest. Some at once, so
  * that thousands of files are not sorted for each one. An unlinked file could never be opened again.
  */
-export function idleForLongest(
+function idleForLongest(
   sources: Iterable<Source>,
   maxOpenFiles: number,
   isNeeded: (source: Source) => boolean,
@@ -17,7 +51,7 @@ export function idleForLongest(
 }
 
 /** Says once what it means for the promise that there are more files than descriptors. */
-export function reportFull(hasRoom: boolean, maxOpenFiles: number, reports: Reports): void {
+function reportFull(hasRoom: boolean, maxOpenFiles: number, reports: Reports): void {
   const code = hasRoom ? "max_open_files" : "max_open_files_waiting";
   const message = hasRoom
     ? `more than ${maxOpenFiles} files: those idle for longest are closed, and opened again when they grow; one that is deleted while it is closed cannot be read any more (raise max_open_files)`

@@ -9,7 +9,7 @@ import { Identity, type Identified } from "./identity.ts";
 import { type Look, lookAtOpen } from "./open.ts";
 import type { Patterns } from "./patterns.ts";
 import type { Reports } from "./reports.ts";
-import { idleForLongest, reportFull } from "./room.ts";
+import { Room } from "./room.ts";
 import { type OpenHow, Source, type SourceFacts } from "./source.ts";
 import { Telling } from "./telling.ts";
 import type { Volume } from "./volume.ts";
@@ -35,6 +35,7 @@ export class Roster {
   maxOpenFiles: number;
   readonly #byId = new Map<string, Source>();
   readonly #o: RosterOptions;
+  readonly #room: Room;
   #ordinal = 0;
 
   constructor(options: RosterOptions) {
@@ -42,6 +43,7 @@ export class Roster {
     this.maxOpenFiles = options.maxOpenFiles;
     this.identity = new Identity(options.state);
     this.telling = new Telling(options.events, options.reports);
+    this.#room = new Room({ ...options, maxOpenFiles: () => this.maxOpenFiles });
   }
 
   /** The open file with this `device:inode`. */
@@ -54,7 +56,7 @@ export class Roster {
    * renamed, or all descriptors are in use) or not wanted (`onlyKnown` and it is not).
    */
   open(family: Family, entry: Entry, how: OpenHow): Source | undefined {
-    if (!this.#makeRoom()) return undefined;
+    if (!this.#room.make(this.#byId, (source) => this.close(source))) return undefined;
     const opened = this.#o.volume.open(entry.look);
     if (opened === undefined) return undefined;
     const { fd, look } = opened;
@@ -96,17 +98,6 @@ export class Roster {
     source.family.add(source);
     source.family.activeAtMs = source.quietSinceMs;
     return source;
-  }
-
-  /** Below the limit, or below it again after idle files were put aside. */
-  #makeRoom(): boolean {
-    const { reports, isNeeded } = this.#o;
-    const { maxOpenFiles } = this;
-    if (this.#byId.size < maxOpenFiles) return true;
-    for (const source of idleForLongest(this.#byId.values(), maxOpenFiles, isNeeded)) this.close(source);
-    const hasRoom = this.#byId.size < maxOpenFiles;
-    reportFull(hasRoom, maxOpenFiles, reports);
-    return hasRoom;
   }
 
   /** Notes the path under which a file is found now. */
