@@ -157,7 +157,9 @@ export class Carrier {
       });
       outgoing.on("timeout", () => outgoing.destroy(timedOut("silence", times.silenceMs)));
       // Once there is an answer, it decides: a server that refuses a body closes before it has read it.
-      outgoing.on("error", (error) => answered || fail(error));
+      let endedBy: Error | undefined;
+      outgoing.on("error", (error) => (answered ? (endedBy = error) : fail(error)));
+      const endsEarly = (): void => fail(endedBy ?? new Error("the answer ended early"));
       outgoing.once("response", (response) => {
         answered = true;
         const status = response.statusCode ?? 0;
@@ -173,9 +175,9 @@ export class Carrier {
           read(chunk);
           this.#scavenger.received(chunk.length);
         });
-        body.once("error", fail);
+        body.once("error", (error) => (body === response ? endsEarly() : fail(endedBy ?? error)));
         body.once("end", () => finish({ kind: "answer", origin: node.origin, status, headers }));
-        response.once("close", () => response.complete || fail(new Error("the answer ended early")));
+        response.once("close", () => response.complete || endsEarly());
       });
       // A server that changes the protocol closes without an error, and without an answer.
       outgoing.once("close", () => answered || fail(new Error("closed without an answer")));

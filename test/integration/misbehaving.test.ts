@@ -1,0 +1,274 @@
+/** Sinks that misbehave: each scenario is played against the real process and held to its seven terms (contract §5). */
+import { describe, test } from "vitest";
+import type { ItemOf } from "../support/bulk-store.ts";
+import { play, type Scenario } from "../support/conformance.ts";
+import {
+  answers,
+  breaksOff,
+  fallsSilent,
+  first,
+  goodForms,
+  isDeaf,
+  resetsAfterBody,
+  resetsInBody,
+  trickles,
+  webPage,
+} from "../support/misbehaviours.ts";
+import type { Behaviour } from "../support/misbehaving-server.ts";
+
+const LARGE = { lines: 3_000, batch: "compression: none" };
+const QUICK = { BACKOFF_FIRST_MS: 20, BACKOFF_MAX_MS: 100 };
+
+function item(status: number, type: string, reason: string): string {
+  return JSON.stringify({ create: { status, error: { type, reason } } });
+}
+
+function says(status: number, type: string, reason: string): string {
+  const error = { type, reason };
+  return JSON.stringify({ error: { root_cause: [error], ...error }, status });
+}
+
+const BUSY = item(429, "es_rejected_execution_exception", "rejected execution of coordinating operation");
+const PARSE = item(400, "document_parsing_exception", "[1:2] failed to parse field [n] of type [long]");
+const UNCLEAR = item(500, "illegal_state_exception", "cannot cope");
+const SHARDS = item(503, "unavailable_shards_exception", "[logs][0] primary shard is not active");
+const FORBIDDEN = item(403, "security_exception", "action [indices:data/write/bulk[s]] is unauthorized");
+const UNAUTHORIZED = item(401, "security_exception", "token expired");
+const FAILURE_STORE = '{"create":{"status":201,"failure_store":"used"}}';
+const WHOLE_BUSY = says(429, "es_rejected_execution_exception", "coordinating and primary bytes over the limit");
+
+/** The first deliveries have these items among good ones, in turn. */
+function items(deliveries: number, ...bad: readonly ItemOf[]): Behaviour {
+  return (turn) =>
+    turn.number > deliveries ? turn.pass() : turn.pass((arrival) => bad[arrival.sequence % bad.length](arrival));
+}
+
+const good: ItemOf = () => undefined;
+const always =
+  (text: string): ItemOf =>
+  () =>
+    text;
+/** Refused until it comes as text. */
+const refusedOnce: ItemOf = ({ asText }) => (asText ? undefined : PARSE);
+
+/** Refuses bodies of more records than that. */
+function takesAtMost(records: number, status: number, body: string): Behaviour {
+  return async (turn) => {
+    const text = await turn.body();
+    if (text.toString("latin1").split("\n").length - 1 > records * 2) return turn.answer(status, body);
+    turn.answer(200, turn.take(text));
+    return undefined;
+  };
+}
+
+const connections: Readonly<Record<string, Scenario>> = {
+  "a reset in the middle of the body": {
+    ...LARGE,
+    behave: first(3, resetsInBody),
+    says: "sink_unreachable",
+    mentions: "nothing is lost",
+  },
+  "a reset after the body, which was stored": { behave: first(2, resetsAfterBody), says: "sink_unreachable" },
+  "an answer that trickles for ever": {
+    behave: first(1, trickles(1, 100)),
+    limits: { ANSWER_MAX_MS: 1_500 },
+    says: "sink_unreachable",
+    mentions: "no complete answer",
+  },
+  "no answer at all, though it was stored": {
+    behave: first(2, fallsSilent),
+    limits: { ANSWER_SILENCE_MAX_MS: 1_000 },
+    says: "sink_unreachable",
+    mentions: "silence",
+  },
+  "a server that does not even read": {
+    ...LARGE,
+    behave: first(1, isDeaf),
+    limits: { ANSWER_SILENCE_MAX_MS: 1_000 },
+    says: "sink_unreachable",
+  },
+  "half an answer with a length": { behave: first(2, breaksOff("length")), says: "sink_unreachable" },
+  "half an answer in chunks": { behave: first(2, breaksOff("chunked")), says: "sink_unreachable" },
+  "half an answer up to the close": { behave: first(2, breaksOff("close")), says: "sink_not_elasticsearch" },
+};
+
+const strangers: Readonly<Record<string, Scenario>> = {
+  "200 and a web page": { behave: first(2, webPage(200)), says: "sink_not_elasticsearch", mentions: "check `urls`" },
+  "200 and nothing": { behave: first(2, answers(200, "")), says: "sink_not_elasticsearch" },
+  "200 and JSON of another shape": { behave: first(2, answers(200, '{"ok":true}')), says: "sink_not_elasticsearch" },
+  "200 and a list": { behave: first(2, answers(200, "[]")), says: "sink_not_elasticsearch" },
+  "200 and no items": {
+    behave: first(2, answers(200, '{"errors":false,"items":[]}')),
+    says: "sink_not_elasticsearch",
+  },
+  "200 and fewer items than records": {
+    behave: first(2, answers(200, '{"errors":false,"items":[{"create":{"status":201}}]}')),
+    says: "sink_not_elasticsearch",
+  },
+  "200 and more items than records, which were stored": {
+    behave: first(2, async (turn) =>
+      turn.answer(200, (await turn.store()).replace("[", '[{"create":{"status":201}},')),
+    ),
+    says: "sink_not_elasticsearch",
+  },
+  "200 and two answers": {
+    behave: first(2, async (turn) => {
+      const answer = await turn.store();
+      turn.answer(200, answer + answer);
+    }),
+    says: "sink_not_elasticsearch",
+  },
+  "202, 204": {
+    behave: first(2, (turn) => turn.answer(turn.number === 1 ? 202 : 204, "")),
+    says: "sink_not_elasticsearch",
+  },
+  "a redirect": {
+    behave: first(2, answers(302, "", { location: "https://elsewhere.test/login" })),
+    says: "sink_not_elasticsearch",
+    mentions: "points to https://elsewhere.test/login",
+  },
+  "a change of protocol": {
+    behave: first(2, ({ request, socket }) => {
+      request.resume();
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n");
+    }),
+    says: "sink_unreachable",
+  },
+  "an encoding that nobody asked for or knows": {
+    behave: first(2, answers(200, "(\u00b5/\u00fd", { "content-encoding": "zstd" })),
+    says: "sink_unreachable",
+    mentions: "encoding",
+  },
+  "gzip that is none": {
+    behave: first(2, answers(200, "no gzip", { "content-encoding": "gzip" })),
+    says: "sink_unreachable",
+  },
+  "headers without end": {
+    behave: first(2, ({ request, socket }) => {
+      request.resume();
+      socket.write(`HTTP/1.1 200 OK\r\n${`x-filler: ${"y".repeat(1_000)}\r\n`.repeat(200)}`);
+    }),
+    says: "sink_unreachable",
+  },
+};
+
+const refusals: Readonly<Record<string, Scenario>> = {
+  "503": { behave: first(3, answers(503, "")), says: "sink_error" },
+  "a proxy's 502 and 504 as a web page": {
+    behave: first(3, (turn) => webPage(turn.number === 2 ? 504 : 502)(turn)),
+    says: "sink_error",
+  },
+  "401 that heals": {
+    behave: first(3, answers(401, says(401, "security_exception", "unable to authenticate"))),
+    says: "sink_unauthorized",
+    mentions: "a changed secret file is read by itself",
+  },
+  "403 for the whole request": {
+    behave: first(3, answers(403, says(403, "security_exception", "action is unauthorized"))),
+    says: "sink_forbidden",
+    mentions: "create_doc",
+  },
+  "413 with an empty body and a closed connection": {
+    ...LARGE,
+    behave: (turn) => {
+      if (Number(turn.request.headers["content-length"]) <= 40_000) return turn.pass();
+      turn.raw("HTTP/1.1 413 Request Entity Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+      turn.socket.end();
+      return undefined;
+    },
+    says: "",
+  },
+  "429 for whole requests": { behave: first(5, answers(429, WHOLE_BUSY)), says: "sink_busy" },
+  "429 for ever for more than one record": {
+    lines: 40,
+    limits: QUICK,
+    behave: takesAtMost(1, 429, WHOLE_BUSY),
+    says: "sink_busy",
+  },
+  "a block that an administrator removes": {
+    behave: first(3, answers(403, says(403, "cluster_block_exception", "index [logs] blocked by: [FORBIDDEN/8]"))),
+    says: "destination_blocked",
+  },
+  "an index that is closed, then missing": {
+    behave: first(3, (turn) =>
+      turn.number === 2
+        ? turn.answer(404, says(404, "index_not_found_exception", "no such index [logs]"))
+        : turn.answer(400, says(400, "index_closed_exception", "closed")),
+    ),
+    says: "destination_closed",
+  },
+};
+
+/** Whatever the header says, it is tried again soon. */
+const absurd: Readonly<Record<string, Scenario>> = Object.fromEntries(
+  ["1000000000", "-5", "1e9", "soon", "Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "0", ""].map(
+    (value) => [
+      `Retry-After: ${value}`,
+      { behave: first(2, answers(503, "", { "retry-after": value })), says: "sink_error" },
+    ],
+  ),
+);
+
+const mixes: Readonly<Record<string, Scenario>> = {
+  "429 for some of the records, again and again": {
+    lines: 1_000,
+    behave: (turn) => turn.pass(({ sequence, times }) => (times <= sequence % 5 ? BUSY : undefined)),
+    says: "sink_busy",
+  },
+  "every kind of error at once": {
+    behave: items(3, good, always(BUSY), good, always(SHARDS), always(UNCLEAR), good, always(FORBIDDEN)),
+    says: "sink_busy",
+  },
+  "records without a right": { behave: items(3, always(UNAUTHORIZED), always(FORBIDDEN)), says: "sink_unauthorized" },
+  "records that are refused, and taken as text": {
+    lines: 1_000,
+    behave: (turn) => turn.pass((arrival) => (arrival.sequence % 10 === 3 ? refusedOnce(arrival) : undefined)),
+    rejected: 100,
+    says: "record_rejected",
+  },
+  "records that went into the failure store": {
+    lines: 1_000,
+    behave: (turn) => turn.pass(({ asText, sequence }) => (sequence % 10 === 3 && !asText ? FAILURE_STORE : undefined)),
+    rejected: 100,
+    says: "record_rejected",
+  },
+  "an item that was stored though its answer says 500": {
+    behave: first(1, async (turn) =>
+      turn.answer(200, (await turn.store()).replaceAll('{"create":{"status":201}}', UNCLEAR)),
+    ),
+    says: "sink_error",
+  },
+  "records that are refused in every form": {
+    lines: 1_000,
+    behave: (turn) => turn.pass(({ sequence }) => (sequence === 7 || sequence === 900 ? PARSE : undefined)),
+    dead: [7, 900],
+    rejected: 2,
+    says: "record_rejected",
+  },
+  "records in every batch that break the server, while all others pass": {
+    lines: 600,
+    batch: "max_bytes: 16KiB",
+    limits: { ...QUICK, POISON_AFTER_MS: 3_000 },
+    behave: (turn) => turn.pass(({ sequence, asText }) => (sequence % 100 === 50 && !asText ? UNCLEAR : undefined)),
+    steps: async ({ agent, server }) => {
+      await agent.waitForLog("sink_error");
+      // Every batch has one, and there are more of them than buffers: the others do not wait for any.
+      await agent.waitForStatus(() => server.store.arrivals.length === 594, 2_500);
+    },
+    rejected: 6,
+    says: "sink_error",
+  },
+  "megabytes of reasons": {
+    lines: 1_000,
+    behave: items(2, always(item(429, "es_rejected_execution_exception", "x".repeat(10_000)))),
+    says: "sink_busy",
+  },
+};
+
+const forms = Object.fromEntries(
+  Object.entries(goodForms).map(([name, behave]) => [name, { behave, writes: 4 } satisfies Scenario]),
+);
+
+describe.each(Object.entries({ connections, strangers, refusals, absurd, mixes, forms }))("%s", (_group, table) => {
+  test.concurrent.for(Object.entries(table))("%s", async ([, scenario], { expect }) => play(scenario, expect));
+});
