@@ -32,7 +32,8 @@ export class ReadBuffer {
 
 /**
  * `ok`: bytes[start, end) of the buffer are the file's bytes from the asked offset (none at its end). `changed`: the bytes
- * before the offset are not those that were remembered, so this is other content. `failed`: the read failed.
+ * before the offset are not those that were remembered, or the file is shorter than it was, so this is other content.
+ * `failed`: the read failed.
  */
 export interface Chunk {
   status: "ok" | "changed" | "failed";
@@ -72,10 +73,10 @@ export function readAt(
     });
     return chunk;
   }
-  if (
-    before > 0 &&
-    (count < before || bytes.compare(tail, tailBytes - before, tailBytes, start - before, start) !== 0)
-  ) {
+  // Fewer bytes than were seen to be there: the file was truncated since, and what stands there now may be new content, which
+  // must not be read under the old name.
+  const isShorter = count < before + Math.max(0, Math.min(wanted, file.size - offset));
+  if (isShorter || (before > 0 && bytes.compare(tail, tailBytes - before, tailBytes, start - before, start) !== 0)) {
     chunk.status = "changed";
     return chunk;
   }

@@ -25,6 +25,15 @@ const STORIES: Readonly<Record<string, (world: World) => Promise<void>>> = {
     await world.drain();
     await world.start();
   },
+
+  // What was written after the truncation was read as if it were the old content, and again once the truncation was noticed.
+  "truncated and written again between a look and the first read": async (world) => {
+    const { application } = world;
+    application.begin(LOG, { json: false, repeats: 30 });
+    await world.settle();
+    application.truncate(LOG);
+    application.writeHeader(LOG);
+  },
 };
 
 test.each(

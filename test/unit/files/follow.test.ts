@@ -18,7 +18,7 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "pannier-read-"));
   path = join(directory, "a.log");
   writeFileSync(path, content);
-  file = { fd: openSync(path, "r"), path } as SourceFile;
+  file = { fd: openSync(path, "r"), path, size: content.length } as SourceFile;
 });
 
 afterEach(() => {
@@ -50,6 +50,13 @@ test("at the end of the file there is nothing", () => {
   const chunk = readAt(file, 1000, 100, content, content.length, buffer);
   expect(chunk).toMatchObject({ status: "ok" });
   expect(chunk.end).toBe(chunk.start);
+});
+
+test("a file that is shorter than it was seen to be has changed, also before anything of it was read", () => {
+  writeFileSync(path, "new content\n");
+  expect(readAt(file, 0, 100, NO_TAIL, 0, buffer).status).toBe("changed");
+  file.size = 12;
+  expect(textOf(readAt(file, 0, 100, NO_TAIL, 0, buffer))).toBe("new content\n");
 });
 
 test("another tail, or a file that ends before it, has changed", () => {
