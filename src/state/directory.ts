@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, fsyncSync, mkdirSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, ExitCode, PannierError, systemCode } from "../core/errors.ts";
 
@@ -49,6 +49,16 @@ function probe(path: string): void {
     }
   } finally {
     rmSync(path, { force: true });
+  }
+}
+
+/** The path leads to what this descriptor has open. Where that cannot be asked, it does not. */
+export function isSameFile(fd: number, path: string): boolean {
+  try {
+    const [ours, there] = [fstatSync(fd, { bigint: true }), statSync(path, { bigint: true })];
+    return ours.dev === there.dev && ours.ino === there.ino;
+  } catch {
+    return false;
   }
 }
 

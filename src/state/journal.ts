@@ -35,6 +35,8 @@ export class Journal {
   #failing = false;
   #closed = false;
   sequence: number;
+  /** Called after every group of syncs. */
+  afterSync: () => void = () => {};
 
   private constructor(place: JournalPlace, file: LineFile, sequence: number) {
     this.#place = place;
@@ -119,6 +121,11 @@ export class Journal {
     return this.#failing;
   }
 
+  /** The name `journal` still means the file that is being written. */
+  isInPlace(): boolean {
+    return this.#file.isAt(join(this.#place.directory, JOURNAL));
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -130,6 +137,7 @@ export class Journal {
   async #syncGroup(): Promise<void> {
     const synced = await this.sync();
     this.#timer = undefined;
+    this.afterSync();
     if (!synced && !this.#closed) this.#arm();
   }
 

@@ -2,6 +2,7 @@ import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, readSync,
 import { promisify } from "../core/builtins.ts";
 import { describe } from "../core/errors.ts";
 import { STATE_BUFFER_BYTES, STATE_LINE_MAX_BYTES } from "../core/limits.ts";
+import { isSameFile } from "./directory.ts";
 import { decodeEntry, encodeEntry } from "./entries.ts";
 import type { Entry } from "./entries.ts";
 
@@ -65,6 +66,11 @@ export class LineFile {
 
   async sync(): Promise<void> {
     await fdatasyncLater(this.fd);
+  }
+
+  /** It is the file that this path leads to now. */
+  isAt(path: string): boolean {
+    return isSameFile(this.fd, path);
   }
 
   close(): void {

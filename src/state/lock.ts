@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, linkSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, linkSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ExitCode, PannierError, systemCode } from "../core/errors.ts";
 import { LOCK_ANSWER_TIMEOUT_MS, LOCK_PID_TIMEOUT_MS } from "../core/limits.ts";
+import { isSameFile } from "./directory.ts";
 import { ask, LineServer, SocketDirectory } from "./socket.ts";
 import type { Handler } from "./socket.ts";
 
@@ -26,9 +27,11 @@ export class Lock {
   readonly directory: SocketDirectory;
   readonly #server: LineServer;
   readonly #requests: Requests;
+  readonly #number: number;
 
-  constructor(directory: SocketDirectory, server: LineServer, requests: Requests) {
+  constructor(directory: SocketDirectory, number: number, server: LineServer, requests: Requests) {
     this.directory = directory;
+    this.#number = number;
     this.#server = server;
     this.#requests = requests;
   }
@@ -36,6 +39,12 @@ export class Lock {
   /** Who answers what other commands ask the running agent. */
   onRequest(handler: Handler): void {
     this.#requests.handler = handler;
+  }
+
+  /** Whoever looks at the directory's path finds this lock. */
+  isInPlace(): boolean {
+    const { fd, path } = this.directory;
+    return isSameFile(fd, path) && existsSync(join(path, `lock.${this.#number}`));
   }
 
   /** From now on the directory is free. */
@@ -67,7 +76,7 @@ export async function takeLock(path: string): Promise<Lock> {
     const number = await win(directory, candidate);
     rmSync(join(path, candidate), { force: true });
     await sweep(directory, number);
-    return new Lock(directory, server, requests);
+    return new Lock(directory, number, server, requests);
   } catch (error) {
     rmSync(join(path, candidate), { force: true });
     await server.close();

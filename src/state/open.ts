@@ -7,6 +7,7 @@ import { Loader } from "./load.ts";
 import { takeLock } from "./lock.ts";
 import { findScope } from "./scope.ts";
 import { writeSnapshot } from "./snapshot.ts";
+import { Storage } from "./storage.ts";
 import { Store } from "./store.ts";
 
 export interface StateOptions {
@@ -41,7 +42,8 @@ export async function openState(options: StateOptions): Promise<Store> {
     await writeSnapshot({ directory, directoryFd, table, sequence: nextSequence, uuid, nowMs });
     const start = { t: "start", at: nowMs, pid: process.pid, scope } as const;
     const journal = Journal.create({ directory, directoryFd, uuid, log }, nextSequence, start);
-    return new Store({ directory, lock, journal, table, found, scope, uuid, clock, log, journalMaxBytes });
+    const storage = new Storage({ directory, lock, journal, table, scope, uuid, clock, log, journalMaxBytes });
+    return new Store({ storage, table, found, scope });
   } catch (error) {
     await lock.release();
     throw unusable(directory, error);
