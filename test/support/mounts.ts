@@ -16,6 +16,12 @@ export function onTmpfs(at: string, options: string): readonly string[] {
   return [...namespace, "sh", "-c", `mount -t tmpfs -o ${options} tmpfs "$0" && exec "$@"`, at];
 }
 
+/** Starts what follows in a mount namespace of its own in which `file` stands at the place of another file. */
+export function withFileAt(at: string, file: string): readonly string[] {
+  const namespace = isRoot ? ["unshare", "--mount"] : ["unshare", "--user", "--map-root-user", "--mount"];
+  return [...namespace, "sh", "-c", `mount --bind "$0" ${at} && exec "$@"`, file];
+}
+
 /** A path as a process sees it that was started by `onTmpfs`. */
 export function insideOf(pid: number, path: string): string {
   return `/proc/${pid}/root${path}`;
