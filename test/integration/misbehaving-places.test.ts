@@ -22,10 +22,8 @@ async function makePapers(name: string): Promise<void> {
   const at = (file: string): string => join(papers, file);
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
   const [authority, request] = [at(`${name}-ca`), at(name)];
-  await run("openssl", [
-    ...["req", "-x509", ...key, "-days", "30", "-subj", `/CN=${name} authority`],
-    ...["-keyout", `${authority}.key`, "-out", `${authority}.pem`],
-  ]);
+  const itself = ["-x509", "-days", "30", "-subj", `/CN=${name} authority`];
+  await run("openssl", ["req", ...key, ...itself, "-keyout", `${authority}.key`, "-out", `${authority}.pem`]);
   await run("openssl", [
     "req",
     ...key,
@@ -214,6 +212,8 @@ describe("a name that is moved to another address", () => {
   test.concurrent("the old address still answers: no connection is kept for ever", async (context) => {
     needMounts(context, tmpdir());
     const steps: Scenario["steps"] = async (world) => {
+      // A connection stands, and is in use.
+      await writeMore(world);
       const { port, store } = world.server;
       const next = await new MisbehavingServer({ host: "127.0.0.2", port, store }).listen();
       context.onTestFinished(() => next.close());
