@@ -1,19 +1,13 @@
-import { describe, systemCode } from "../core/errors.ts";
-import { HOT_FOR_MS, LISTING_COST_FACTOR, SWEEP_COLD_MS, SWEEP_WARM_MS, WALK_MAX_ENTRIES } from "../core/limits.ts";
-import type { FileRecord, StateStore } from "../core/state.ts";
-import { arrange } from "./arrange.ts";
-import type { ListOptions } from "./entries.ts";
-import { type Directory, activeAtMs, dormantFiles } from "./directory.ts";
-import { type Entry, Family } from "./family.ts";
+import { systemCode } from "../core/errors.ts";
+import { LISTING_AGAIN_FACTOR, LISTING_COST_FACTOR, SWEEP_COLD_MS, SWEEP_WARM_MS } from "../core/limits.ts";
+import type { FileRecord } from "../core/state.ts";
+import { type Directory, activeAtMs, dormantFiles, hasWoken } from "./directory.ts";
+import { Families, type FamiliesOptions } from "./families.ts";
 import type { Folder } from "./folder.ts";
-import { type Listing, emptyListing, listDirectory } from "./listing.ts";
-import type { Patterns } from "./patterns.ts";
-import type { KnownFamilies } from "./known.ts";
+import { emptyListing, listDirectory } from "./listing.ts";
 import { nextLookMs } from "./pace.ts";
 import type { Reclaim } from "./reclaim.ts";
 import type { Roots } from "./roots.ts";
-import type { Roster } from "./roster.ts";
-import type { Slice } from "./slice.ts";
 import { Tree, type TreeOptions } from "./tree.ts";
 
 /** A file system may keep times in steps of two seconds: a directory that changed just now may change again unseen. */
@@ -21,13 +15,8 @@ const MTIME_STEP_MS = 2_000;
 /** A directory that changes while it is listed is listed again at once, this often. */
 const LISTINGS_MAX = 3;
 
-export interface DirectoriesOptions extends TreeOptions {
-  readonly patterns: Patterns;
+export interface DirectoriesOptions extends TreeOptions, FamiliesOptions {
   readonly roots: Roots;
-  readonly roster: Roster;
-  readonly state: StateStore;
-  readonly known: KnownFamilies;
-  readonly slice: Slice;
   readonly reclaim: Reclaim;
 }
 
@@ -35,11 +24,12 @@ export interface DirectoriesOptions extends TreeOptions {
 export class Directories {
   readonly #o: DirectoriesOptions;
   readonly #tree: Tree;
-  #entriesLeft = 0;
+  readonly #families: Families;
 
   constructor(options: DirectoriesOptions) {
     this.#o = options;
     this.#tree = new Tree(options);
+    this.#families = new Families(options);
   }
 
   /** By path. */
@@ -76,7 +66,7 @@ export class Directories {
 
   /** A sweep begins: it may look at so many entries. */
   beginSweep(): void {
-    this.#entriesLeft = WALK_MAX_ENTRIES;
+    this.#families.beginSweep();
   }
 
   /** Records of known files that are not open. */
@@ -110,7 +100,7 @@ export class Directories {
     }
     // Whoever fills or changes a large directory all the time costs a share of the processor, and not all of it. One in which
     // files still wait to be opened is looked at as soon as the sweep comes by again.
-    const tookMs = directory.isComplete ? slice.spentMs - spentBeforeMs : 0;
+    const tookMs = directory.waiting === undefined ? slice.spentMs - spentBeforeMs : 0;
     directory.dueAtMs = Math.max(nextLookMs(nowMs, activeAtMs(directory)), nowMs + LISTING_COST_FACTOR * tookMs);
   }
 
@@ -120,33 +110,45 @@ export class Directories {
       const stats = folder?.lookAtSelf();
       if (folder === undefined || stats === undefined) return await this.#vanish(directory);
       this.#tree.identify(directory, `${stats.dev}:${stats.ino}`);
-      const isAsked = full || (isHinted && dormantFiles(directory).length > 0);
-      if (isAsked || this.#mayHaveChanged(directory, stats.mtimeNs, nowMs)) {
+      if (full || this.#mayHaveChanged(directory, stats.mtimeNs, nowMs)) {
         await this.#list(directory, folder, stats.mtimeNs);
+      } else if (directory.waiting !== undefined) {
+        await this.#families.arrange(directory, folder, directory.waiting);
+      } else if (isHinted || nowMs - directory.dormantAtMs >= SWEEP_COLD_MS) {
+        directory.dormantAtMs = nowMs;
+        if (await hasWoken(directory, this.#o.slice)) await this.#list(directory, folder, stats.mtimeNs);
       }
     } finally {
       folder?.close();
     }
   }
 
+  /**
+   * Its own time tells what was created, renamed and deleted in it. Where a file system does not keep that time, a listing now
+   * and then finds out, so seldom that it costs next to nothing.
+   */
   #mayHaveChanged(directory: Directory, mtimeNs: bigint, nowMs: number): boolean {
-    if (directory.mtimeNs !== mtimeNs || !directory.isComplete) return true;
+    const { isComplete, waiting, hasLinks, listedAtMs, listingMs } = directory;
+    if (directory.mtimeNs !== mtimeNs || (!isComplete && waiting === undefined)) return true;
     const ageMs = this.#o.clock.nowMs() - Number(mtimeNs / 1_000_000n);
-    const maxAgeMs = directory.hasLinks ? SWEEP_WARM_MS : SWEEP_COLD_MS;
-    return Math.abs(ageMs) < MTIME_STEP_MS || nowMs - directory.listedAtMs >= maxAgeMs;
+    const maxAgeMs = hasLinks ? SWEEP_WARM_MS : Math.max(SWEEP_COLD_MS, LISTING_AGAIN_FACTOR * listingMs);
+    return Math.abs(ageMs) < MTIME_STEP_MS || nowMs - listedAtMs >= maxAgeMs;
   }
 
   async #list(directory: Directory, folder: Folder, mtimeBeforeNs: bigint): Promise<void> {
+    const { clock, slice, reports } = this.#o;
+    const spentBeforeMs = slice.spentMs;
     let mtimeNs = mtimeBeforeNs;
     for (let tries = 1; ; tries++) {
-      const listing = await listDirectory(directory.path, folder, this.#listOptions());
-      for (const code of ["directory_missing", "directory_unreadable"]) this.#o.reports.healed(code, directory.path);
+      const listing = await listDirectory(directory.path, folder, this.#families.listing);
+      for (const code of ["directory_missing", "directory_unreadable"]) reports.healed(code, directory.path);
       for (const path of listing.directories) this.#tree.addBelow(directory, path);
-      directory.hasLinks = listing.hasLinks;
-      directory.isComplete = await this.#arrangeAll(directory, listing);
-      const now = this.#o.clock.monotonicMs();
+      await this.#families.arrange(directory, folder, listing);
+      const now = clock.monotonicMs();
       if (directory.mtimeNs !== mtimeNs) directory.changedAtMs = now;
       directory.listedAtMs = now;
+      directory.dormantAtMs = now;
+      directory.listingMs = slice.spentMs - spentBeforeMs;
       directory.mtimeNs = mtimeNs;
       const after = folder.lookAtSelf()?.mtimeNs;
       if (after === undefined || after === mtimeNs || tries === LISTINGS_MAX) return;
@@ -154,62 +156,11 @@ export class Directories {
     }
   }
 
-  #listOptions(): ListOptions {
-    const { patterns, reports, slice, volume } = this.#o;
-    return {
-      patterns,
-      reports,
-      slice,
-      volume,
-      count: () => {
-        if (this.#entriesLeft-- > 0) return true;
-        const message = `more than ${WALK_MAX_ENTRIES} files and directories: the rest is not looked at (narrow the paths of the inputs)`;
-        reports.once("error", "too_many_entries", "", message);
-        return false;
-      },
-    };
-  }
-
-  /** False when something could not be looked at. What a listing that is not whole leaves out is not taken for gone. */
-  async #arrangeAll(directory: Directory, { families: found, isWhole }: Listing): Promise<boolean> {
-    const { slice } = this.#o;
-    let complete = isWhole;
-    for (const base of found.keys()) {
-      if (!directory.families.has(base)) directory.families.set(base, this.#newFamily(base));
-    }
-    for (const [base, family] of directory.families) {
-      if (isWhole || !family.hasMissing(found.get(base))) {
-        complete = this.#arrange(family, found.get(base) ?? []) && complete;
-      }
-      if (!found.has(base) && family.isEmpty) directory.families.delete(base);
-      if (slice.isOver()) await slice.rest();
-    }
-    return complete;
-  }
-
-  #newFamily(base: string): Family {
-    return new Family(base, this.#o.patterns.ownerOf(base), this.#o.clock.monotonicMs() - HOT_FOR_MS);
-  }
-
-  #arrange(family: Family, entries: readonly Entry[]): boolean {
-    const { roster, patterns, state, clock, reports, known, volume } = this.#o;
-    try {
-      const oldestKnownMs = known.oldestMs(family.base);
-      const nowMs = clock.nowMs();
-      const complete = arrange(family, entries, { roster, patterns, state, volume, nowMs, oldestKnownMs });
-      for (const { record } of family.members) known.note(family.base, record.seenMtimeMs);
-      reports.healed("sweep_failed", family.base);
-      return complete;
-    } catch (error) {
-      reports.once("error", "sweep_failed", family.base, `${describe(error)}; ${family.base} is looked at again`);
-      return false;
-    }
-  }
-
   async #vanish(directory: Directory): Promise<void> {
     directory.mtimeNs = undefined;
     directory.isComplete = false;
-    await this.#arrangeAll(directory, emptyListing());
+    await this.#families.arrange(directory, undefined, emptyListing());
+    directory.isComplete = false;
     if (directory.isRoot) {
       const message = `there is no directory ${directory.path}; it is looked for again and again`;
       this.#o.reports.once("warn", "directory_missing", directory.path, message);

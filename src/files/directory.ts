@@ -1,4 +1,8 @@
+import { lstatSync } from "node:fs";
 import type { Dormant, Family } from "./family.ts";
+import type { Listing } from "./listing.ts";
+import { osPath } from "./names.ts";
+import type { Slice } from "./slice.ts";
 
 /** A directory that holds files of the user's, or may. */
 export interface Directory {
@@ -14,7 +18,13 @@ export interface Directory {
   mtimeNs: bigint | undefined;
   /** All that is in it could be looked at and opened. */
   isComplete: boolean;
+  /** What is left of the last listing: families with files that wait for room among the open ones. */
+  waiting: Listing | undefined;
   listedAtMs: number;
+  /** What that took. */
+  listingMs: number;
+  /** When the files that are not open were last looked at. */
+  dormantAtMs: number;
   changedAtMs: number;
   dueAtMs: number;
 }
@@ -29,7 +39,10 @@ export function newDirectory(path: string, isRoot: boolean, depth: number, nowMs
     hasLinks: false,
     mtimeNs: undefined,
     isComplete: false,
+    waiting: undefined,
     listedAtMs: -Infinity,
+    listingMs: 0,
+    dormantAtMs: -Infinity,
     changedAtMs: nowMs,
     dueAtMs: 0,
   };
@@ -45,4 +58,19 @@ export function activeAtMs(directory: Directory): number {
 /** Its known files that are not open. */
 export function dormantFiles(directory: Directory): Dormant[] {
   return [...directory.families.values()].flatMap(({ dormant }) => dormant);
+}
+
+/**
+ * Whether one of its files that are not open no longer looks as it did. Nothing is opened here, so the path is taken as it is,
+ * which costs a third of a safe look; thousands of files are looked at like this.
+ */
+export async function hasWoken(directory: Directory, slice: Slice): Promise<boolean> {
+  for (const { dormant } of directory.families.values()) {
+    for (const { look } of dormant) {
+      const stats = lstatSync(osPath(look.path), { throwIfNoEntry: false });
+      if (stats?.size !== look.size || stats.mtimeMs !== look.mtimeMs) return true;
+      if (slice.isOver()) await slice.rest();
+    }
+  }
+  return false;
 }

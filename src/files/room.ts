@@ -1,13 +1,8 @@
-import type { Clock } from "../core/clock.ts";
 import type { Reports } from "./reports.ts";
 import type { Source } from "./source.ts";
 
-/** After a search that closed nothing, this long no other one is made: thousands of files may ask in a row. */
-const SEARCH_AGAIN_MS = 50;
-
 export interface RoomOptions {
   readonly maxOpenFiles: () => number;
-  readonly clock: Clock;
   readonly reports: Reports;
   readonly isNeeded: (source: Source) => boolean;
 }
@@ -15,7 +10,8 @@ export interface RoomOptions {
 /** Keeps the number of open files below `max_open_files`. */
 export class Room {
   readonly #o: RoomOptions;
-  #notBeforeMs = -Infinity;
+  /** The last search found nothing to close: others need not ask in the same round. */
+  isFull = false;
 
   constructor(options: RoomOptions) {
     this.#o = options;
@@ -23,15 +19,14 @@ export class Room {
 
   /** Below the limit, or below it again after idle files were put aside. */
   make(open: ReadonlyMap<string, Source>, close: (source: Source) => void): boolean {
-    const { clock, reports, isNeeded } = this.#o;
+    const { reports, isNeeded } = this.#o;
     const maxOpenFiles = this.#o.maxOpenFiles();
+    this.isFull = false;
     if (open.size < maxOpenFiles) return true;
-    if (clock.monotonicMs() < this.#notBeforeMs) return false;
     for (const source of idleForLongest(open.values(), maxOpenFiles, isNeeded)) close(source);
-    const hasRoom = open.size < maxOpenFiles;
-    if (!hasRoom) this.#notBeforeMs = clock.monotonicMs() + SEARCH_AGAIN_MS;
-    reportFull(hasRoom, maxOpenFiles, reports);
-    return hasRoom;
+    this.isFull = open.size >= maxOpenFiles;
+    reportFull(!this.isFull, maxOpenFiles, reports);
+    return !this.isFull;
   }
 }
 

@@ -46,6 +46,11 @@ export class Roster {
     this.#room = new Room({ ...options, maxOpenFiles: () => this.maxOpenFiles });
   }
 
+  /** No file can be opened, because none can be closed. */
+  get isFull(): boolean {
+    return this.#room.isFull;
+  }
+
   /** The open file with this `device:inode`. */
   find(id: string): Source | undefined {
     return this.#byId.get(id);

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
-import { Family } from "../../../src/files/family.ts";
-import { type Listing, listDirectory } from "../../../src/files/listing.ts";
+import type { ListOptions } from "../../../src/files/entries.ts";
+import { type Entry, Family } from "../../../src/files/family.ts";
+import { listDirectory, lookAtFamily } from "../../../src/files/listing.ts";
 import { Patterns } from "../../../src/files/patterns.ts";
 import { Roots } from "../../../src/files/roots.ts";
 import { Volume } from "../../../src/files/volume.ts";
@@ -29,19 +30,30 @@ function volumeOf(patterns: Patterns): Volume {
   return new Volume(roots, new Reports(SILENT));
 }
 
-async function list(entriesMax: number): Promise<Listing> {
+interface Listed {
+  readonly isWhole: boolean;
+  readonly families: ReadonlyMap<string, readonly Entry[]>;
+}
+
+async function list(entriesMax: number): Promise<Listed> {
   let left = entriesMax;
   const patterns = new Patterns([{ ...INPUT, paths: [directory] }]);
   const volume = volumeOf(patterns);
   const folder = volume.enter(directory)!;
   try {
-    return await listDirectory(directory, folder, {
+    const options: ListOptions = {
       patterns,
       reports: new Reports(SILENT),
       slice: new Slice(systemClock),
       volume,
       count: () => left-- > 0,
-    });
+    };
+    const listing = await listDirectory(directory, folder, options);
+    const families = new Map<string, Entry[]>();
+    for (const [base, names] of listing.families) {
+      families.set(base, await lookAtFamily(names, folder, listing, options));
+    }
+    return { isWhole: listing.isWhole, families };
   } finally {
     folder.close();
   }
