@@ -44,6 +44,8 @@ export class CrashWorld {
   begins = 0;
   /** Its last line has no end yet. */
   isOpen = false;
+  /** The destination refuses a line now and then. */
+  refuses = true;
   /** A file is truncated in place again and again. */
   truncates = true;
   /** What was read of the dead letters when they had this size. */
@@ -97,7 +99,7 @@ export class CrashWorld {
     }
     for (let i = 0; i < lines; i++) {
       const seq = this.count++;
-      const refuse = name === "app.log" && seq % REFUSE_EVERY === REFUSE_EVERY - 1;
+      const refuse = this.refuses && name === "app.log" && seq % REFUSE_EVERY === REFUSE_EVERY - 1;
       if (refuse) this.refused.add(seq);
       const time = new Date(1_764_000_000_000 + seq).toISOString();
       // Of one length, so that a truncated file is soon as long as it was.
