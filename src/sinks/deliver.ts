@@ -114,6 +114,7 @@ export class Deliverer {
   /** Ends every wait and request; resolves when all deliveries have rejected. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#desk.naps.wake();
     await Promise.allSettled(this.#running);
   }
 }

@@ -70,6 +70,7 @@ class Replay {
   stopped: Problem | undefined;
   readonly #desk: Desk;
   readonly #run: ReplayRun;
+  readonly #signal: AbortSignal;
   readonly #reasons: string[] = [];
   #letters = 0;
   #delivered = 0;
@@ -77,6 +78,7 @@ class Replay {
   constructor(desk: Desk, run: ReplayRun) {
     this.#desk = desk;
     this.#run = run;
+    this.#signal = AbortSignal.any([desk.signal, run.signal]);
   }
 
   /** Goes through that many letters behind those that are kept. */
@@ -153,10 +155,10 @@ class Replay {
   /** Sends letters with one request; one that fails whole for what is in it is sent in halves. */
   async #send(letters: readonly Framed[], round: Round): Promise<void> {
     if (letters.length === 0 || this.stopped !== undefined) return;
-    const { destination, repairDesk, signal } = this.#desk;
+    const { destination, repairDesk } = this.#desk;
     const { exchange } = repairDesk.lane;
     exchange.begin(repairDesk.buffer, letters[0].start, letters.at(-1)!.end, letters.length);
-    const reply = await destination.send(exchange.lane, exchange, AbortSignal.any([signal, this.#run.signal]));
+    const reply = await destination.send(exchange.lane, exchange, this.#signal);
     if (reply.kind === "halve") {
       if (letters.length === 1) return this.#refused(letters[0].place, reply.problem.message);
       const middle = letters.length >> 1;

@@ -44,12 +44,12 @@ export class Backoff {
 export class Naps {
   readonly #sleepers: Set<AbortController> = new Set();
 
-  /** True when it was woken. */
+  /** True when it was woken. Whoever aborts the signal has to wake everybody. */
   async nap(ms: number, signal: AbortSignal): Promise<boolean> {
     const sleeper = new AbortController();
     this.#sleepers.add(sleeper);
     try {
-      await sleep(ms, undefined, { signal: AbortSignal.any([signal, sleeper.signal]) });
+      await sleep(ms, undefined, { signal: sleeper.signal });
       return false;
     } catch {
       throwIfAborted(signal);

@@ -9,6 +9,7 @@ export interface Arrival {
   readonly offset: number;
   /** It comes as text, since it was refused before. */
   readonly asText: boolean;
+  readonly document: Readonly<Record<string, unknown>>;
   /** How often it has come, this time included. */
   readonly times: number;
 }
@@ -47,7 +48,7 @@ export class BulkStore {
       const asText = Array.isArray(document["tags"]) && document["tags"].includes("refused");
       const sequence = Number(asText ? /"seq":(\d+)/.exec(String(document["message"]))?.[1] : document["seq"]);
       const place = { path: String(document["log.file.path"]), offset: Number(document["log.offset"]) };
-      return [{ id, sequence, ...place, asText, times }];
+      return [{ id, sequence, ...place, asText, document, times }];
     });
   }
 
