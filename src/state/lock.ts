@@ -128,12 +128,15 @@ async function win(directory: SocketDirectory, candidate: string): Promise<numbe
 }
 
 async function expectDead(directory: SocketDirectory, number: number): Promise<void> {
+  const address = directory.address(`lock.${number}`);
   let holder: string;
   try {
-    const pid = await ask(directory.address(`lock.${number}`), PID_REQUEST, LOCK_PID_TIMEOUT_MS);
+    const pid = await ask(address, PID_REQUEST, LOCK_PID_TIMEOUT_MS);
     if (pid === undefined) return;
     holder = `process ${pid}`;
   } catch {
+    // It may have died just now, while it was asked: then nobody listens any more.
+    if (await refuses(address)) return;
     holder = "it did not tell its process number";
   }
   throw new PannierError("state_locked", `another pannier runs on the state directory ${directory.path} (${holder})`, {

@@ -35,7 +35,7 @@ const PATIENCE_MS = 30_000;
 
 export class CrashWorld {
   readonly directory: string = mkdtempSync(join(tmpdir(), "pannier-crash-"));
-  readonly state: string = join(this.directory, "state");
+  state: string = join(this.directory, "state");
   readonly destination: ElasticsearchDouble;
   /** Sequence numbers so far, and which of them the destination refuses. */
   count = 0;
@@ -69,6 +69,11 @@ export class CrashWorld {
 
   async open(): Promise<void> {
     this.#url = await this.destination.start();
+    this.configure();
+  }
+
+  /** Writes the configuration. */
+  configure(): void {
     const sink = `{ type: elasticsearch, urls: ["${this.#url}"], batch: { max_age: 20ms } }`;
     writeFileSync(
       join(this.directory, "pannier.yaml"),

@@ -31,11 +31,14 @@ export class ElasticsearchDouble {
   readonly #ofSequence = new Map<number, number>();
   conflicts = 0;
   requests = 0;
+  /** Before each answer; may be changed. */
+  delayMs: number;
   readonly #options: DoubleOptions;
   readonly #server = createServer((request, response) => this.#take(request, response));
 
   constructor(options: DoubleOptions = {}) {
     this.#options = options;
+    this.delayMs = options.delayMs ?? 0;
   }
 
   async start(): Promise<string> {
@@ -88,7 +91,7 @@ export class ElasticsearchDouble {
         status,
       };
     }
-    if (this.#options.delayMs !== undefined) await sleep(this.#options.delayMs);
+    await sleep(this.delayMs);
     response.writeHead(status, { "x-elastic-product": "Elasticsearch", "content-type": "application/json" });
     response.end(JSON.stringify(answer));
   }

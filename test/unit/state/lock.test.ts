@@ -46,6 +46,19 @@ test("a pannier that is stopped (SIGSTOP) still has its lock", () =>
     await first.kill();
   }));
 
+test("one that dies while it is asked has no lock any more", () =>
+  inDirectory(async (directory) => {
+    const first = new Child("hold", directory);
+    await first.line(0);
+    first.process.kill("SIGSTOP");
+    const second = open(directory);
+    await setTimeout(200);
+    await first.kill();
+    const state = await second;
+    expect(state.found).toBe("crashed");
+    await state.stop();
+  }));
+
 test("of five that start at once over a dead lock, one wins", { timeout: 60_000 }, () =>
   inDirectory(async (directory) => {
     for (let round = 0; round < 3; round += 1) {
