@@ -90,7 +90,7 @@ test.for([
   ["a disk", "/tmp"],
   ["memory", "/dev/shm"],
 ] as const)("two containers share a volume on %s: one works at a time", async ([, at], context) => {
-  if (!isRoot) return context.skip("containers need root");
+  if (!isRoot) context.skip("containers need root");
   const world = await openWorld(context);
   const volume = mkdtempSync(`${at}/pannier-generations-`);
   context.onTestFinished(() => rmSync(volume, { recursive: true, force: true }));
