@@ -196,6 +196,7 @@ export class Shipping {
       clock,
       log,
       ensureKey: (file, force) => this.#o.catalogue().ensureKey(file, force),
+      reopen: (file) => this.#o.catalogue().reopen(file),
       replace: (file) => void this.#o.catalogue().replace(file),
       isHurried: () => drainSoon.active(),
     });

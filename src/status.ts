@@ -53,7 +53,7 @@ export function describeStatus(agent: {
       };
     }),
     reclaimed: { files: agent.catalogue.reclaimed.files, bytes: agent.catalogue.reclaimed.bytes },
-    sinks: pipelines.map(({ sink }) => {
+    sinks: pipelines.map(({ sink, lostBytes }) => {
       const status = sink.status();
       return {
         name: status.name,
@@ -67,6 +67,7 @@ export function describeStatus(agent: {
         rejected: status.rejected,
         unexpected_conflicts: status.unexpectedConflicts,
         dead_letters: status.deadLetters,
+        lost_bytes: lostBytes,
       };
     }),
   };

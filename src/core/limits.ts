@@ -211,6 +211,9 @@ export const DRAIN_REPORT_RESERVE_MS = 250;
 /** Good answers after which a request size that was too much for a busy server doubles again, at most. */
 export const BUSY_SIZE_STEPS_MAX = 256;
 
+/** A file without a descriptor that is at none of its names for this long is gone: every directory was looked at since. */
+export const PARKED_MISSING_MS = 12_000;
+
 /** A hint from the operating system is followed after this time; what comes in between is one look. */
 export const HINT_MIN_MS = 20;
 /** And not before so many times what the last such look took: hints cost 0.5 % of a core, however fast files are written. */

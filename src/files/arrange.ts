@@ -26,9 +26,12 @@ export function arrange(family: Family, entries: readonly Entry[], options: Arra
   const byId = new Map(entries.map((entry) => [entry.look.id, entry]));
   for (const member of family.members) {
     const entry = byId.get(member.id);
-    if (member.fd < 0) continue;
+    if (member.status === "replaced") continue;
     if (entry === undefined) roster.leave(member);
-    else roster.move(member, entry.look.path);
+    else {
+      roster.move(member, entry.look.path);
+      if (member.isParked) roster.parking.see(member, entry.look);
+    }
   }
   forgetVanished(family, byId, options);
 
@@ -40,7 +43,7 @@ export function arrange(family: Family, entries: readonly Entry[], options: Arra
   let isBehindKnown = nameless !== undefined;
   for (const entry of entries) {
     const status = isLive(entry, entries) ? "live" : "rotated";
-    let source = roster.find(entry.look.id);
+    let source = roster.known.get(entry.look.id);
     if (source !== undefined && source.family !== family && !roster.adopt(source, entry.look, family)) continue;
     if (source === undefined && !family.isAsleep(entry.look)) {
       const isNewerThanState = isNewer(entry, options.oldestKnownMs, isBehindKnown);

@@ -66,6 +66,8 @@ export interface FileCatalogue {
    * cannot, and when the file had to go on as new content (`replaced` was told). Throws when the journal cannot be written.
    */
   ensureKey(file: SourceFile, force: boolean): boolean;
+  /** Opens a file again whose descriptor was needed for others. False when that cannot be now: it is tried again. */
+  reopen(file: SourceFile): boolean;
   /** The bytes before a cursor have changed, or the file is shorter than it: new content. Undefined when that is known. */
   replace(file: SourceFile): SourceFile | undefined;
   /** Ends timers and watches, closes every descriptor. */
@@ -148,7 +150,7 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
       await sweep.interrupt();
       patterns.follow(next.inputs);
       roots.allowed = next.allowLinksInto;
-      roster.maxOpenFiles = next.maxOpenFiles;
+      roster.parking.maxOpenFiles = next.maxOpenFiles;
       reclaim.sinks = next.sinks;
       directories.refollow();
       switchOver();
@@ -162,6 +164,7 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
       await sweep.full();
     },
     ensureKey: (file, force) => roster.ensureKey(file as Source, force),
+    reopen: (file) => roster.parking.reopen(file as Source),
     replace: (file) => roster.replace(file as Source),
     async stop() {
       hints.stop();

@@ -14,6 +14,10 @@ export function checkSource(
   nowMs: number,
   isNeeded: (source: Source) => boolean,
 ): void {
+  if (source.isParked) {
+    source.dueAtMs = nextLookMs(nowMs, source.quietSinceMs);
+    return roster.parking.check(source);
+  }
   if (source.fd < 0) {
     if (!isNeeded(source)) roster.close(source);
     return;

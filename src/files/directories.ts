@@ -50,6 +50,9 @@ export class Directories {
     const { patterns, roster } = this.#o;
     for (const directory of this.all.values()) {
       directory.isRoot = false;
+      // Listed again in any case, also when the next sweep does not come so far.
+      directory.mtimeNs = undefined;
+      directory.waiting = undefined;
       for (const [base, family] of directory.families) {
         family.input = patterns.ownerOf(base);
         family.dormant = [];

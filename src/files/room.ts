@@ -1,55 +1,75 @@
 import type { Reports } from "./reports.ts";
 import type { Source } from "./source.ts";
 
+/** Where the descriptors are. */
+export interface Descriptors {
+  readonly maxOpenFiles: number;
+  readonly openCount: number;
+  openSources(): Source[];
+  /** Closes a file that nobody needs. */
+  close(source: Source): void;
+  /** Closes a file that some sink still wants, if it can be opened again. */
+  park(source: Source): void;
+}
+
 export interface RoomOptions {
-  readonly maxOpenFiles: () => number;
   readonly reports: Reports;
   readonly isNeeded: (source: Source) => boolean;
 }
 
 /** Keeps the number of open files below `max_open_files`. */
 export class Room {
-  readonly #o: RoomOptions;
-  /** The last search found nothing to close: others need not ask in the same round. */
+  /** The last file that asked found no room. */
   isFull = false;
+  readonly #o: RoomOptions;
 
   constructor(options: RoomOptions) {
     this.#o = options;
   }
 
-  /** Below the limit, or below it again after idle files were put aside. */
-  make(open: ReadonlyMap<string, Source>, close: (source: Source) => void): boolean {
-    const { reports, isNeeded } = this.#o;
-    const maxOpenFiles = this.#o.maxOpenFiles();
+  /**
+   * Below the limit, or below it again after others gave way: first files that every sink has, then files that some sink still
+   * wants. So one that is down never keeps the others from new files.
+   */
+  make(descriptors: Descriptors): boolean {
+    const { maxOpenFiles } = descriptors;
+    const hasRoom = (): boolean => descriptors.openCount < maxOpenFiles;
     this.isFull = false;
-    if (open.size < maxOpenFiles) return true;
-    for (const source of idleForLongest(open.values(), maxOpenFiles, isNeeded)) close(source);
-    this.isFull = open.size >= maxOpenFiles;
-    reportFull(!this.isFull, maxOpenFiles, reports);
+    if (hasRoom()) return true;
+    for (const source of quietForLongest(descriptors, this.#o.isNeeded)) descriptors.close(source);
+    if (hasRoom()) {
+      this.#report("max_open_files", `more than ${maxOpenFiles} files: ${CLOSED}`);
+      return true;
+    }
+    for (const source of quietForLongest(descriptors, () => false)) descriptors.park(source);
+    this.isFull = !hasRoom();
+    if (this.isFull)
+      this.#report("max_open_files_waiting", `${maxOpenFiles} files are open, and none can be closed: ${WAITING}`);
+    else
+      this.#report("max_open_files_parked", `more than ${maxOpenFiles} files that some sink has not all of: ${PARKED}`);
     return !this.isFull;
+  }
+
+  /** Says once what it means for the promise that there are more files than descriptors. */
+  #report(code: string, message: string): void {
+    this.#o.reports.once("warn", code, "", `${message} (raise max_open_files)`);
   }
 }
 
+const CLOSED =
+  "those idle for longest are closed, and opened again when they grow; one that is deleted while it is closed cannot be read any more";
+const PARKED =
+  "those quiet for longest are closed, and opened again when it is their turn; what is in one that is deleted before is lost for the sinks that do not have it yet";
+const WAITING = "further ones wait, and are lost if they are deleted before";
+
 /**
- * Files to close when there are too many: the sinks have all of them, and they have been idle for longest. Some at once, so
- * that thousands of files are not sorted for each one. An unlinked file could never be opened again.
+ * Files to close when there are too many. Some at once, so that thousands of files are not sorted for each one. An unlinked
+ * file could never be opened again.
  */
-function idleForLongest(
-  sources: Iterable<Source>,
-  maxOpenFiles: number,
-  isNeeded: (source: Source) => boolean,
-): Source[] {
-  return [...sources]
+function quietForLongest(descriptors: Descriptors, isNeeded: (source: Source) => boolean): Source[] {
+  return descriptors
+    .openSources()
     .filter((source) => source.status !== "unlinked" && source.untold === undefined && !isNeeded(source))
     .toSorted((a, b) => a.quietSinceMs - b.quietSinceMs)
-    .slice(0, Math.max(1, maxOpenFiles >> 4));
-}
-
-/** Says once what it means for the promise that there are more files than descriptors. */
-function reportFull(hasRoom: boolean, maxOpenFiles: number, reports: Reports): void {
-  const code = hasRoom ? "max_open_files" : "max_open_files_waiting";
-  const message = hasRoom
-    ? `more than ${maxOpenFiles} files: those idle for longest are closed, and opened again when they grow; one that is deleted while it is closed cannot be read any more (raise max_open_files)`
-    : `${maxOpenFiles} files are open and none of them is committed to its end: further ones wait, and are lost if they are deleted before (raise max_open_files)`;
-  reports.once("warn", code, "", message);
+    .slice(0, Math.max(1, descriptors.maxOpenFiles >> 4));
 }

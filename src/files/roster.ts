@@ -7,9 +7,9 @@ import type { Entry, Family } from "./family.ts";
 import { headOf, readFirst } from "./head.ts";
 import { Identity, type Identified } from "./identity.ts";
 import { type Look, lookAtOpen } from "./open.ts";
+import { Parking } from "./parking.ts";
 import type { Patterns } from "./patterns.ts";
 import type { Reports } from "./reports.ts";
-import { Room } from "./room.ts";
 import { type OpenHow, Source, type SourceFacts } from "./source.ts";
 import { Telling } from "./telling.ts";
 import type { Volume } from "./volume.ts";
@@ -32,28 +32,26 @@ export class Roster {
   readonly telling: Telling;
   /** A file of this family that is found now was there before it was looked for: before this process, or before a reload. */
   isFirstLook: (base: string) => boolean = () => true;
-  maxOpenFiles: number;
   readonly #byId = new Map<string, Source>();
   readonly #o: RosterOptions;
-  readonly #room: Room;
+  readonly parking: Parking;
   #ordinal = 0;
 
   constructor(options: RosterOptions) {
     this.#o = options;
-    this.maxOpenFiles = options.maxOpenFiles;
     this.identity = new Identity(options.state);
     this.telling = new Telling(options.events, options.reports);
-    this.#room = new Room({ ...options, maxOpenFiles: () => this.maxOpenFiles });
+    this.parking = new Parking(options, this);
   }
 
   /** No file can be opened, because none can be closed. */
   get isFull(): boolean {
-    return this.#room.isFull;
+    return this.parking.isFull;
   }
 
-  /** The open file with this `device:inode`. */
-  find(id: string): Source | undefined {
-    return this.#byId.get(id);
+  /** Followed files by `device:inode`, without replaced ones. */
+  get known(): ReadonlyMap<string, Source> {
+    return this.#byId;
   }
 
   /**
@@ -61,7 +59,7 @@ export class Roster {
    * renamed, or all descriptors are in use) or not wanted (`onlyKnown` and it is not).
    */
   open(family: Family, entry: Entry, how: OpenHow): Source | undefined {
-    if (!this.#room.make(this.#byId, (source) => this.close(source))) return undefined;
+    if (!this.parking.makeRoom()) return undefined;
     const opened = this.#o.volume.open(entry.look);
     if (opened === undefined) return undefined;
     const { fd, look } = opened;
@@ -108,6 +106,7 @@ export class Roster {
   /** Notes the path under which a file is found now. */
   move(source: Source, path: string): void {
     source.path = path;
+    source.missingSinceMs = undefined;
     if (source.record.lastPath !== path) this.#o.state.moveFile(source.record, path);
   }
 
@@ -120,6 +119,7 @@ export class Roster {
 
   /** The file is at none of its family's names any more. */
   leave(source: Source): void {
+    if (source.isParked) return this.parking.miss(source);
     if (source.fd < 0) return;
     this.setStatus(source, lookAtOpen(source.fd, source.path).links === 0 ? "unlinked" : "rotated");
   }
@@ -216,9 +216,11 @@ export class Roster {
   giveUp(source: Source): void {
     if (source.fd >= 0) {
       if (lookAtOpen(source.fd, source.path).links === 0) this.setStatus(source, "unlinked");
-      this.identity.release(source.record);
       closeSync(source.fd);
       source.fd = -1;
+    }
+    if (source.status !== "replaced") {
+      this.identity.release(source.record);
       this.#byId.delete(source.id);
     }
     this.#forget(source);
@@ -226,6 +228,7 @@ export class Roster {
 
   #forget(source: Source): void {
     source.closed = true;
+    this.parking.forget(source);
     this.sources.delete(source);
     source.family.remove(source);
     if (source.family.newest === source) source.family.newest = undefined;

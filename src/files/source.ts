@@ -37,6 +37,8 @@ export class Source implements SourceFile {
   renamed = false;
   /** Tells the other stages of it; undefined once they know. */
   untold: (() => void) | undefined = undefined;
+  /** `clock.monotonicMs()` since when a parked file is at none of its names. */
+  missingSinceMs: number | undefined = undefined;
   /** No descriptor and nothing in flight. */
   closed = false;
   /** `clock.monotonicMs()` when it is looked at next. */
@@ -61,10 +63,15 @@ export class Source implements SourceFile {
     this.#predecessor = facts.predecessor;
   }
 
+  /** Some sink still wants it, but its descriptor was needed for others: it is opened again when it is its turn. */
+  get isParked(): boolean {
+    return this.fd < 0 && this.status !== "replaced" && !this.closed;
+  }
+
   /** It belongs to that input from now on. A sink that has nothing of it yet begins as that input says. */
   assign(input: number, startAt: "beginning" | "end"): void {
     this.input = input;
-    if (this.untold === undefined) this.startOffset = this.fd < 0 || startAt === "end" ? this.size : 0;
+    if (this.untold === undefined) this.startOffset = this.status === "replaced" || startAt === "end" ? this.size : 0;
   }
 
   /** The older file of the same name, until that one is closed. */

@@ -82,6 +82,12 @@ export class Cursor {
     return nowMs - file.quietSinceMs >= quietMs;
   }
 
+  /** The first bytes of the file, up to `size`, are committed, or all that is complete in it is. */
+  isThrough(size: number): boolean {
+    if (this.record.committed >= size || this.file.status === "replaced") return true;
+    return !this.queued && this.uncommitted.length === 0 && this.scannedTo >= size;
+  }
+
   get unread(): number {
     return Math.max(0, this.file.size - this.read);
   }

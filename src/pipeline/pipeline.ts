@@ -9,7 +9,7 @@ import type { SourceFile } from "../core/source.ts";
 import type { StateStore } from "../core/state.ts";
 import { Cursor } from "./cursor.ts";
 import { Filling } from "./filling.ts";
-import { leaveRest, loseRest } from "./losing.ts";
+import { leaveRest, Loss, loseRest } from "./losing.ts";
 import { ReadQueue } from "./queue.ts";
 import { reportWaiting } from "./report.ts";
 import { Shipper } from "./shipper.ts";
@@ -28,6 +28,8 @@ export interface PipelineOptions {
   readonly log: Log;
   /** Journals the file's key when it can be known; see FileCatalogue.ensureKey. */
   ensureKey(file: SourceFile, force: boolean): boolean;
+  /** Gives the file a descriptor again if it has none; see FileCatalogue.reopen. */
+  reopen(file: SourceFile): boolean;
   /** The bytes before a cursor have changed: the file has new content. */
   replace(file: SourceFile): void;
   /** The end of the Pod was announced: batches do not wait for more. */
@@ -41,6 +43,8 @@ export interface PipelineOptions {
 export class Pipeline {
   readonly sink: Sink;
   readonly cursors = new Map<number, Cursor>();
+  /** Bytes that were gone before they were read, since the start. */
+  lostBytes = 0;
   readonly #o: PipelineOptions;
   readonly #queue = new ReadQueue(this.cursors);
   readonly #filling: Filling;
@@ -98,16 +102,15 @@ export class Pipeline {
     if (cursor === undefined) return;
     this.cursors.delete(file.ordinal);
     this.#queue.remove(cursor);
-    leaveRest(cursor, this.sink.name, this.#o.log);
+    this.lostBytes += leaveRest(cursor, this.sink.name, this.#o.log);
     this.#shipper.commit([cursor]);
   }
 
   /** Its content is gone: what was not read counts as lost. */
   abandonFile(file: SourceFile): void {
     const cursor = this.cursors.get(file.ordinal);
-    if (cursor === undefined) return;
-    loseRest(cursor, this.sink.name, "were overwritten or truncated", this.#o.log);
-    this.#shipper.commit([cursor]);
+    if (cursor !== undefined) this.lostBytes += loseRest(cursor, this.sink.name, Loss.replaced, this.#o.log);
+    if (cursor !== undefined) this.#shipper.commit([cursor]);
   }
 
   /** The file may have more to read. */
@@ -142,11 +145,9 @@ export class Pipeline {
     return this.#filling.isEmpty && this.#shipper.isIdle;
   }
 
-  /** The first bytes of a file, up to `size`, are committed, or all that is complete in it is. */
+  /** See Cursor.isThrough; true of a file that is not followed. */
   isThrough(file: SourceFile, size: number): boolean {
-    const cursor = this.cursors.get(file.ordinal);
-    if (cursor === undefined || cursor.record.committed >= size || file.status === "replaced") return true;
-    return !cursor.queued && cursor.uncommitted.length === 0 && cursor.scannedTo >= size;
+    return this.cursors.get(file.ordinal)?.isThrough(size) ?? true;
   }
 
   /** From now on nothing waits for more: tails end when they are quiet, batches go when nothing is left to read. */
@@ -164,6 +165,7 @@ export class Pipeline {
       const { file } = cursor;
       if (!cursor.isTailDue(now, this.#finishing)) continue;
       try {
+        if (!this.#isOpen(cursor)) continue;
         if (!this.#identify(cursor, false)) {
           if (!this.#identify(cursor, true)) continue;
           this.#o.reader.endTail(cursor);
@@ -215,8 +217,9 @@ export class Pipeline {
     let turn: Turn = "idle";
     try {
       // Replaced while it waited for its turn: there is nothing to read any more.
-      const isThere = cursor.file.status !== "replaced";
-      if (isThere && this.#identify(cursor, false)) turn = this.#o.reader.turn(cursor, batch);
+      if (cursor.file.status === "replaced") turn = "idle";
+      else if (!this.#isOpen(cursor)) turn = "failed";
+      else if (this.#identify(cursor, false)) turn = this.#o.reader.turn(cursor, batch);
       if (turn === "changed") this.#o.replace(cursor.file);
     } catch (error) {
       reportWaiting(this.#o.log, this.sink.name, error);
@@ -225,6 +228,10 @@ export class Pipeline {
     this.#filling.note(cursor);
     this.#handle(cursor, turn);
     this.#schedule();
+  }
+
+  #isOpen({ file }: Cursor): boolean {
+    return file.fd >= 0 || this.#o.reopen(file);
   }
 
   #handle(cursor: Cursor, turn: Turn): void {

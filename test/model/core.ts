@@ -191,6 +191,7 @@ class Life {
       clock,
       log,
       ensureKey: (file, force) => this.catalogue.ensureKey(file, force),
+      reopen: (file) => this.catalogue.reopen(file),
       replace: (file) => void this.catalogue.replace(file),
       isHurried: () => false,
     });

@@ -20,15 +20,21 @@ export interface Gate {
   readonly requests: () => number;
   /** From the next request on. */
   readonly behave: (behaviour: Behaviour) => void;
+  /** Every request waits so long from now on. */
+  readonly delay: (ms: number) => void;
+  /** Ends every connection; what was under way on them is never answered. */
+  readonly disconnect: () => void;
   readonly close: () => Promise<void>;
 }
 
 export async function startGate(target: string, first: Behaviour): Promise<Gate> {
   let behaviour = first;
   let requests = 0;
+  let delayMs = 0;
   const server = http.createServer((request, response) => {
     requests += 1;
     if (behaviour === "mute") request.resume();
+    else if (delayMs > 0 && behaviour === "pass") setTimeout(() => forward(target, request, response, "pass"), delayMs);
     else if (behaviour === "pass" || behaviour === "swallow") forward(target, request, response, behaviour);
     else answer(request, response, behaviour);
   });
@@ -39,6 +45,10 @@ export async function startGate(target: string, first: Behaviour): Promise<Gate>
     behave: (changed) => {
       behaviour = changed;
     },
+    delay: (ms) => {
+      delayMs = ms;
+    },
+    disconnect: () => server.closeAllConnections(),
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

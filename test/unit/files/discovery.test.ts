@@ -214,5 +214,5 @@ test("beyond max_open_files, idle files are closed and opened again when they gr
   for (let i = 0; i < 20; i++) await follower.catchUp();
   expect(lines).toHaveLength(80);
   expect(follower.state.files.size).toBe(40);
-  expect(follower.saidCodes()).toEqual(["max_open_files_waiting", "max_open_files"]);
+  expect(follower.saidCodes()).toEqual(["max_open_files_parked", "max_open_files"]);
 });

@@ -228,7 +228,10 @@ export class Follower {
   }
 
   openNames(): string[] {
-    return [...this.catalogue.files].map(nameOf).toSorted();
+    return [...this.catalogue.files]
+      .filter(({ fd }) => fd >= 0)
+      .map(nameOf)
+      .toSorted();
   }
 
   /** Time passes for the catalogue. */
@@ -272,7 +275,7 @@ export class Follower {
     const { file, tail } = reading;
     const before = file.predecessor && this.#readings.get(file.predecessor.ordinal);
     if (before !== undefined && before.read < before.file.size) return false;
-    if (file.fd < 0 || isReplaced(file) || !reading.awake) return false;
+    if (isReplaced(file) || !reading.awake || !this.catalogue.reopen(file)) return false;
     if (!this.catalogue.ensureKey(file, file.status !== "live")) return isReplaced(file);
     const chunk = readAt(file, reading.read, 65_536, tail.bytes, tail.length, this.#buffer);
     if (chunk.status === "changed") {

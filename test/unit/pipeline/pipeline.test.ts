@@ -38,6 +38,7 @@ function makePipeline(parts: {
     clock: systemClock,
     log: { debug: say, info: say, warn: say, error: say },
     ensureKey: () => true,
+    reopen: () => true,
     replace: parts.replace ?? say,
     isHurried: () => false,
   });

@@ -1,0 +1,123 @@
+import { closeSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Clock } from "../core/clock.ts";
+import { PARKED_MISSING_MS } from "../core/limits.ts";
+import type { StateStore } from "../core/state.ts";
+import type { Look } from "./open.ts";
+import type { Reports } from "./reports.ts";
+import { type Descriptors, Room } from "./room.ts";
+import type { Roster } from "./roster.ts";
+import type { Source } from "./source.ts";
+import type { Volume } from "./volume.ts";
+
+export interface ParkingOptions {
+  readonly volume: Volume;
+  readonly clock: Clock;
+  readonly state: StateStore;
+  readonly reports: Reports;
+  readonly maxOpenFiles: number;
+  readonly isNeeded: (source: Source) => boolean;
+}
+
+/**
+ * Files that some sink still wants and that have no descriptor, because others needed it. They keep their place among the
+ * followed files, the sweep goes on following their names, and when it is their turn they are opened again.
+ */
+export class Parking implements Descriptors {
+  maxOpenFiles: number;
+  readonly #o: ParkingOptions;
+  readonly #roster: Roster;
+  readonly #room: Room;
+  readonly #parked = new Set<Source>();
+
+  constructor(options: ParkingOptions, roster: Roster) {
+    this.maxOpenFiles = options.maxOpenFiles;
+    this.#o = options;
+    this.#roster = roster;
+    this.#room = new Room(options);
+  }
+
+  get openCount(): number {
+    return this.#roster.known.size - this.#parked.size;
+  }
+
+  openSources(): Source[] {
+    return [...this.#roster.known.values()].filter(({ fd }) => fd >= 0);
+  }
+
+  close(source: Source): void {
+    this.#roster.close(source);
+  }
+
+  get isFull(): boolean {
+    return this.#room.isFull;
+  }
+
+  /** One more file can be open, perhaps because others gave way. */
+  makeRoom(): boolean {
+    return this.#room.make(this);
+  }
+
+  /** Closes a file, unless it could not be found again: its name leads elsewhere, or its content has no name yet. */
+  park(source: Source): void {
+    if (!this.#roster.ensureKey(source, false) || this.#o.volume.lookAt(source.path)?.id !== source.id) return;
+    closeSync(source.fd);
+    source.fd = -1;
+    source.missingSinceMs = undefined;
+    this.#parked.add(source);
+  }
+
+  /** The file has a descriptor, perhaps again. False when it cannot be opened now. */
+  reopen(source: Source): boolean {
+    if (!source.isParked) return source.fd >= 0;
+    const look = this.#o.volume.lookAt(source.path);
+    if (look?.id !== source.id || !this.makeRoom()) return false;
+    const opened = this.#o.volume.open(look);
+    if (opened === undefined) return false;
+    source.fd = opened.fd;
+    this.#parked.delete(source);
+    if (opened.look.size < source.size) this.#roster.replace(source);
+    else this.#roster.noteWrite(source, opened.look.size, opened.look.mtimeMs);
+    return source.fd >= 0;
+  }
+
+  forget(source: Source): void {
+    this.#parked.delete(source);
+  }
+
+  /** It was looked at under its path. */
+  see(source: Source, look: Look): void {
+    if (look.size < source.size) this.reopen(source);
+    else if (look.size > source.size || look.mtimeMs !== source.mtimeMs)
+      this.#roster.noteWrite(source, look.size, look.mtimeMs);
+  }
+
+  /** It is at none of its names: renamed to where it is found soon, or deleted. */
+  miss(source: Source): void {
+    source.missingSinceMs ??= this.#o.clock.monotonicMs();
+    this.#roster.setStatus(source, "rotated");
+  }
+
+  /** Looks whether it has grown, and lets go of it when every sink has it or when it is gone. */
+  check(source: Source): void {
+    const { isNeeded, state, clock, volume } = this.#o;
+    if (!isNeeded(source) && this.reopen(source)) return this.#roster.close(source);
+    const look = volume.lookAt(source.path);
+    if (look?.id === source.id) return this.see(source, look);
+    if (!this.#isGone(source)) return;
+    this.#roster.setStatus(source, "unlinked");
+    state.markGone(source.record, clock.nowMs());
+    this.#roster.giveUp(source);
+  }
+
+  /**
+   * It has been gone from every place that is looked at for so long that it was not just renamed. A directory that is gone as a
+   * whole says nothing: a volume may come back.
+   */
+  #isGone(source: Source): boolean {
+    const { volume, clock } = this.#o;
+    if (source.missingSinceMs === undefined || clock.monotonicMs() - source.missingSinceMs < PARKED_MISSING_MS)
+      return false;
+    return volume.lookAt(dirname(source.path))?.kind === "directory";
+  }
+}
