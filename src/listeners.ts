@@ -24,24 +24,28 @@ export class Listeners {
    * they were before, and it throws.
    */
   async follow(config: Config): Promise<void> {
-    const before = new Map(Array.from(this.#open, ([name, { listen }]) => [name, listen]));
+    const before = new Map(this.#open);
     try {
       for (const name of NAMES) await this.#move(name, config[name]);
     } catch (error) {
-      for (const name of NAMES) await this.#move(name, before.get(name)).catch(() => undefined);
+      for (const name of NAMES) {
+        const old = before.get(name);
+        await this.#move(name, old?.listen, old?.listener.port).catch(() => undefined);
+      }
       throw error;
     }
   }
 
-  async #move(name: Name, listen: ListenConfig | undefined): Promise<void> {
+  /** `port`: the one that it had, where the configuration leaves the choice to the system. */
+  async #move(name: Name, listen: ListenConfig | undefined, port = listen?.port): Promise<void> {
     const open = this.#open.get(name);
     if (open?.listen.host === listen?.host && open?.listen.port === listen?.port) return;
     // First closed, then opened: the new address may contain the old one.
     await open?.listener.stop();
     this.#open.delete(name);
-    if (listen === undefined) return;
+    if (listen === undefined || port === undefined) return;
     const routes = name === "admin" ? adminRoutes(this.#agent) : healthRoutes(this.#agent);
-    const listener = await startListener({ ...listen, name, routes, log: this.#log });
+    const listener = await startListener({ ...listen, port, name, routes, log: this.#log });
     if (listener === undefined) return;
     this.#open.set(name, { listener, listen });
     const at = `${name} listener on ${listen.host}:${listener.port}`;
