@@ -47,6 +47,11 @@ export const JSON_MAX_MEMBERS = 16_384;
 
 /** Times further than this from when the file was first seen are taken for garbage (contract §4). */
 export const TIME_MAX_DISTANCE_YEARS = 10;
+/** Unless that was outside of these years: then the machine's clock was not set, and its time says nothing about the lines. */
+export const CLOCK_SET_FROM_SECOND = 946_684_800;
+export const CLOCK_SET_TO_SECOND = 4_102_444_800;
+/** The last full second that Elasticsearch's `date_nanos` can hold: 2262-04-11T23:47:15Z. */
+export const TIME_LAST_SECOND = 9_223_372_035;
 
 /** The journal is folded into a new snapshot at this size. */
 export const JOURNAL_MAX_BYTES = 8 * MiB;

@@ -1,5 +1,5 @@
 import type { Batch } from "../core/batch.ts";
-import { TAIL_QUIET_DRAIN_MS, TAIL_QUIET_ROTATED_MS } from "../core/limits.ts";
+import { TAIL_QUIET_DRAIN_MS, TAIL_QUIET_ROTATED_MS, TIME_LAST_SECOND } from "../core/limits.ts";
 import { Lane, Tail } from "../core/record.ts";
 import type { Segment } from "../core/segment.ts";
 import type { SourceFile } from "../core/source.ts";
@@ -49,7 +49,9 @@ export class Cursor {
     this.file = file;
     this.record = record;
     this.pathMember = Buffer.from(`"log.file.path":${JSON.stringify(file.record.path.toWellFormed())}`);
-    this.fallbackTime = Buffer.from(new Date(file.record.seenMtimeMs).toISOString());
+    // A modification time can be anything; what is sent must be a time for the server.
+    const mtimeMs = Math.min(Math.max(file.record.seenMtimeMs, 0), TIME_LAST_SECOND * 1_000);
+    this.fallbackTime = Buffer.from(new Date(mtimeMs).toISOString());
     this.read = record.committed;
     this.scannedTo = record.committed;
     this.readTail.set(record.tail, 0, record.tail.length);

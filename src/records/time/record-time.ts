@@ -1,4 +1,9 @@
-import { TIME_MAX_DISTANCE_YEARS } from "../../core/limits.ts";
+import {
+  CLOCK_SET_FROM_SECOND,
+  CLOCK_SET_TO_SECOND,
+  TIME_LAST_SECOND,
+  TIME_MAX_DISTANCE_YEARS,
+} from "../../core/limits.ts";
 import { TIME_TEXT_BYTES } from "../../core/record.ts";
 import { Window } from "../copy.ts";
 import { writeDate, writeTwo } from "./civil.ts";
@@ -7,8 +12,6 @@ import type { Zone } from "./zone.ts";
 
 const DAY_SECONDS = 86_400;
 const YEAR_SECONDS = 365.25 * DAY_SECONDS;
-/** The last full second that Elasticsearch's `date_nanos` can hold: 2262-04-11T23:47:15Z. */
-const LAST_SECOND = 9_223_372_035;
 /** Digits of milliseconds since 1970, from 2001 to 2286. */
 const MS_DIGITS = 13;
 /** Significant digits of a number that can matter. */
@@ -26,7 +29,7 @@ export class RecordTime {
   readonly #digits = Buffer.alloc(NUMBER_MAX_BYTES);
   #fallback: Buffer | undefined;
   #earliest = 0;
-  #latest = LAST_SECOND;
+  #latest = TIME_LAST_SECOND;
   /** Which second and day `text` shows, since many lines share them; NaN when it shows what a line said. */
   #textSecond = Number.NaN;
   #textDay = Number.NaN;
@@ -40,11 +43,12 @@ export class RecordTime {
     if (fallback === this.#fallback) return;
     this.#fallback = fallback;
     this.#earliest = 0;
-    this.#latest = LAST_SECOND;
+    this.#latest = TIME_LAST_SECOND;
     const parsed = this.#parsed;
     if (!parsed.parse(fallback, 0, fallback.length)) return;
-    this.#earliest = Math.max(0, parsed.second - TIME_MAX_DISTANCE_YEARS * YEAR_SECONDS);
-    this.#latest = Math.min(LAST_SECOND, parsed.second + TIME_MAX_DISTANCE_YEARS * YEAR_SECONDS);
+    if (parsed.second < CLOCK_SET_FROM_SECOND || parsed.second >= CLOCK_SET_TO_SECOND) return;
+    this.#earliest = parsed.second - TIME_MAX_DISTANCE_YEARS * YEAR_SECONDS;
+    this.#latest = parsed.second + TIME_MAX_DISTANCE_YEARS * YEAR_SECONDS;
   }
 
   /** Reads a text; false when it is no time, or one too far off. */

@@ -157,6 +157,19 @@ describe("the window of ten years", () => {
     expect(read("2026-01-02T03:04:05Z", "2015-12-31T00:00:00Z")).toBe(false);
   });
 
+  test("is all times when the clock was not set as the file was written", () => {
+    for (const unset of [
+      "1970-01-01T00:00:00Z",
+      "1999-12-31T23:59:59Z",
+      "2100-01-01T00:00:00Z",
+      "2262-04-11T00:00:00Z",
+    ])
+      for (const time of ["1970-01-01T00:00:00Z", "2026-01-02T03:04:05Z", "2262-04-11T23:47:15Z"])
+        expect(read(unset, time), `${time} in a file of ${unset}`).toBe(true);
+    expect(read("2000-01-01T00:00:00Z", "2026-01-02T03:04:05Z")).toBe(false);
+    expect(read("2099-12-31T23:59:59Z", "2026-01-02T03:04:05Z")).toBe(false);
+  });
+
   test("ends where servers end", () => {
     expect(read("1975-01-01T00:00:00Z", "1970-01-01T00:00:00Z")).toBe(true);
     expect(read("1975-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z")).toBe(false);
