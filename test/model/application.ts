@@ -102,10 +102,11 @@ export class Application {
     const late = this.#left.at(-1);
     if (late === undefined) return;
     const { content } = late;
+    const isInTime = performance.now() - late.atMs < LATE_MAX_MS;
+    const isRead = content.path !== undefined || (isInTime && this.#model.nameless.has(content));
+    if (!isRead && content.begun !== undefined) content.begun.must = false;
     this.endLine(content);
-    const isInTime = content.path !== undefined || performance.now() - late.atMs < LATE_MAX_MS;
-    const isRead = content.path !== undefined || this.#model.nameless.has(content);
-    this.#append(content, count, shape, isInTime && isRead);
+    this.#append(content, count, shape, isRead);
   }
 
   #append(content: Content, count: number, shape: LineShape, must = true): void {
@@ -152,6 +153,7 @@ export class Application {
   /** In place: the application's descriptor goes on at the new end. */
   truncate(name: string): void {
     const content = this.#model.truncate(this.path(name));
+    this.#left = this.#left.map((late) => (late.content.fd === content.fd ? { ...late, content } : late));
     truncateSync(content.path!, 0);
   }
 
@@ -188,7 +190,7 @@ export class Application {
   }
 
   #close(content: Content): void {
-    this.#left = this.#left.filter((late) => late.content !== content);
+    this.#left = this.#left.filter((late) => late.content.fd !== content.fd);
     this.#descriptors.delete(content.fd);
     closeSync(content.fd);
   }

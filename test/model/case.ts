@@ -5,8 +5,8 @@ import type { Verdict } from "./verify.ts";
 import { World } from "./world.ts";
 
 /** Plays one story from a running pannier to the last check; what goes wrong is thrown, with what pannier said. */
-export async function play(stage: Stage, story: Story): Promise<Verdict> {
-  const world = await World.create(stage);
+export async function play(stage: Stage, seed: number, story: Story): Promise<Verdict> {
+  const world = await World.create(stage, seed);
   try {
     await world.start();
     await asyncModelRun(() => ({ model: world.model, real: world }), story);

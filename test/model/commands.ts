@@ -140,6 +140,9 @@ const start = constant(
   ),
 );
 const supervising = [
+  constantFrom(1, 2, 3, 5, 8, 13, 21, 34, 55).map(
+    (steps) => new Step(`crash after ${steps} steps`, (world) => world.crashSoon(steps), always),
+  ),
   constant(
     new Step(
       "kill -9",

@@ -103,11 +103,11 @@ export class Model {
     return next;
   }
 
-  /** Everything that was owed has arrived and is committed; `held` are the paths that pannier has open. */
-  settle(held: ReadonlySet<string>): void {
+  /** Everything that was owed has arrived and is committed; `isHeld`: pannier has it open under its name. */
+  settle(isHeld: (content: Content) => boolean): void {
     for (const content of [...this.contents.values(), ...this.nameless]) {
       content.pending = content.begun === undefined ? [] : [content.begun];
-      if (content.path !== undefined) content.isHeld = held.has(content.path);
+      if (content.path !== undefined) content.isHeld = isHeld(content);
     }
   }
 

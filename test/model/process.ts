@@ -9,20 +9,28 @@ import type { CursorTerms, Followed, Stage, Subject } from "./subject.ts";
 
 const DRAIN_DEADLINE = "4s";
 const POLL_MS = 10;
+/** What a step is to a process that is looked at from outside. */
+const STEP_MS = 3;
 const LOOKS_MAX = 2_000;
 /** Starts are half of what a case costs. */
 const ENV = { NODE_COMPILE_CACHE: "/tmp/pannier-model-compile-cache" };
 
 /** The real process, and a receiver that speaks HTTP. */
-export const realStage: Stage = async (root) => {
-  const receiver = await HttpReceiver.start();
-  return { receiver, subject: new PannierProcess(root, receiver.url) };
+export const realStage: Stage = {
+  // A file system that uses inodes again, as those in production do.
+  places: ["/tmp"],
+  async set(root) {
+    const receiver = await HttpReceiver.start();
+    return { receiver, subject: new PannierProcess(root, receiver.url) };
+  },
 };
 
 class PannierProcess implements Subject {
   readonly #config: string;
   readonly #state: string;
   #agent: Agent | undefined;
+  #gone: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
   #unexpected = 0;
   #lives: string[] = [];
 
@@ -39,21 +47,42 @@ class PannierProcess implements Subject {
     writeFileSync(this.#config, JSON.stringify(config));
   }
 
+  get isAlive(): boolean {
+    return this.#agent !== undefined;
+  }
+
+  crashSoon(steps: number, onCrash: () => void): void {
+    clearTimeout(this.#timer);
+    if (steps === Infinity) return;
+    this.#timer = setTimeout(() => {
+      if (!this.isAlive) return;
+      this.#agent?.kill("SIGKILL");
+      this.#leave("crashed");
+      onCrash();
+    }, steps * STEP_MS);
+  }
+
   async start(): Promise<void> {
-    this.#agent = startAgent(["run", "--config", this.#config], { env: ENV });
-    for (let looks = 1; !this.#agent.logs.some(({ code }) => code === "started"); looks++) {
+    await this.#gone;
+    const agent = startAgent(["run", "--config", this.#config], { env: ENV });
+    this.#agent = agent;
+    this.#gone = agent.exited;
+    for (let looks = 1; this.#agent === agent && !agent.logs.some(({ code }) => code === "started"); looks++) {
       if (looks === LOOKS_MAX) throw new Error("pannier has not started");
       await sleep(POLL_MS);
     }
   }
 
   async kill(): Promise<void> {
-    await this.#agent?.kill9();
-    this.#leave("killed");
+    this.#agent?.kill("SIGKILL");
+    if (this.isAlive) this.#leave("killed");
+    await this.#gone;
   }
 
   async drain(): Promise<boolean> {
-    const exit = await this.#agent!.stop();
+    const agent = this.#agent!;
+    const exit = await agent.stop();
+    if (this.#agent !== agent) return false;
     this.#leave(`drained, exit ${exit.code ?? exit.signal}`);
     if (exit.code !== 0 && exit.code !== 75) throw new Error(`pannier ended with ${exit.code ?? exit.signal}`);
     return exit.code === 0;
@@ -64,8 +93,13 @@ class PannierProcess implements Subject {
   }
 
   async look(): Promise<readonly Followed[]> {
-    const { files } = await this.#agent!.status();
-    return files.map(({ path, ledger }) => ({ path, unread: ledger.unread, inFlight: ledger.in_flight }));
+    const agent = this.#agent;
+    if (agent === undefined) return [];
+    const { files } = await agent.status().catch((error: unknown) => {
+      if (this.#agent === agent) throw error;
+      return { files: [] };
+    });
+    return files.map(({ path, size, ledger }) => ({ path, size, unread: ledger.unread, inFlight: ledger.in_flight }));
   }
 
   terms(): readonly CursorTerms[] {
@@ -77,6 +111,7 @@ class PannierProcess implements Subject {
   }
 
   async end(): Promise<string> {
+    clearTimeout(this.#timer);
     await this.kill();
     return this.#lives.join("\n");
   }

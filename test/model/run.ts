@@ -6,8 +6,9 @@ import type { Stage } from "./subject.ts";
 
 export interface RunOptions {
   readonly stage: Stage;
-  /** Stories at the same time, each lane with a seed of its own: `seed`, `seed + 1`, … */
+  /** Stories at the same time. */
   readonly lanes: number;
+  /** Of the first round of stories; each further round, in whatever lane, has the next one. */
   readonly seed: number;
   readonly cases: number;
   /** No new story begins after this time. */
@@ -23,23 +24,28 @@ export interface RunResult {
   readonly documents: number;
 }
 
+/** Stories with one seed, which grow longer one after the other. */
+const ROUND = 25;
 /** Stories are made smaller for so long. */
 const SHRINK_MS = 90_000;
 
 export async function playMany(options: RunOptions): Promise<RunResult> {
-  const { stage, lanes, seed, path } = options;
+  const { stage, lanes, path } = options;
   const deadline = performance.now() + options.maxMs;
+  let nextSeed = options.seed;
   let failedAt = Infinity;
   let cases = 0;
+  let begun = 0;
   let documents = 0;
+  const isOver = (): boolean => performance.now() > deadline || failedAt < Infinity || begun >= options.cases;
 
-  const lane = async (index: number): Promise<void> => {
+  const playRound = async (seed: number): Promise<void> => {
     let isMine = false;
     const property = asyncProperty(story(options.replayPath), async (steps) => {
-      const now = performance.now();
-      if (isMine ? now > failedAt + SHRINK_MS : now > deadline || failedAt < Infinity) return;
+      if (isMine ? performance.now() > failedAt + SHRINK_MS : isOver()) return;
+      begun++;
       try {
-        const verdict = await play(stage, steps);
+        const verdict = await play(stage, seed, steps);
         if (isMine) return;
         cases++;
         documents += verdict.delivered;
@@ -50,14 +56,12 @@ export async function playMany(options: RunOptions): Promise<RunResult> {
         throw error;
       }
     });
-    await assert(property, {
-      seed: seed + index,
-      numRuns: Math.ceil(options.cases / lanes),
-      verbose: 1,
-      ...(path === undefined ? {} : { path }),
-    });
+    await assert(property, { seed, numRuns: ROUND, verbose: 1, ...(path === undefined ? {} : { path }) });
   };
-  const ends = await Promise.allSettled(Array.from({ length: lanes }, (_, index) => lane(index)));
+  const lane = async (): Promise<void> => {
+    while (!isOver()) await playRound(nextSeed++);
+  };
+  const ends = await Promise.allSettled(Array.from({ length: lanes }, lane));
   const failed = ends.filter((end) => end.status === "rejected");
   if (failed.length === 0) return { cases, documents };
   const reports = failed.map(({ reason }) => (reason instanceof Error ? describe(reason) : String(reason)));

@@ -1,7 +1,12 @@
 import type { Receiver } from "./index.ts";
 
-/** Makes pannier and its receiver for a case below `root`. */
-export type Stage = (root: string) => Promise<{ readonly receiver: Receiver; readonly subject: Subject }>;
+/** Where stories are played, and with what. */
+export interface Stage {
+  /** Directories to play in, on file systems that differ; the seed of a story chooses. */
+  readonly places: readonly string[];
+  /** Makes pannier and its receiver for a story below `root`. */
+  set(root: string): Promise<{ readonly receiver: Receiver; readonly subject: Subject }>;
+}
 
 /** What a case needs of pannier, be it the real process or its core inside this one. */
 export interface Subject {
@@ -9,6 +14,9 @@ export interface Subject {
   start(): Promise<void>;
   /** `kill -9`. */
   kill(): Promise<void>;
+  /** It is killed in the middle of what it does: after so many of its steps, also of those of its next start. */
+  crashSoon(steps: number, onCrash: () => void): void;
+  readonly isAlive: boolean;
   /** SIGTERM; true when all was committed before the deadline. */
   drain(): Promise<boolean>;
   /** Time passes. */
@@ -25,6 +33,7 @@ export interface Subject {
 
 export interface Followed {
   readonly path: string;
+  readonly size: number;
   readonly unread: number;
   readonly inFlight: number;
 }

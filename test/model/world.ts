@@ -1,5 +1,5 @@
 /** One case: an application, pannier and a receiver around one directory, and what they owe each other. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { fstatSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Application } from "./application.ts";
 import { Model } from "./model.ts";
@@ -11,30 +11,35 @@ const POLL_MS = 10;
 /** Counted in looks, not in time: on a machine that stands still for half a minute nobody is late. */
 const LOOKS_MAX = 2_000;
 
-/** Where cases lie: a file system that uses inodes again, as those in production do. */
-const PLACE = "/tmp";
-
 export class World {
-  readonly root: string = mkdtempSync(join(PLACE, "pannier-model-"));
+  readonly root: string;
   readonly model: Model = new Model();
-  readonly application: Application = new Application(this.root, this.model);
+  readonly application: Application;
   receiver!: Receiver;
   subject!: Subject;
 
-  static async create(stage: Stage): Promise<World> {
-    const world = new World();
-    Object.assign(world, await stage(world.root));
-    return world;
+  private constructor(place: string) {
+    this.root = mkdtempSync(join(place, "pannier-model-"));
+    this.application = new Application(this.root, this.model);
+  }
+
+  static async create(stage: Stage, seed = 0): Promise<World> {
+    const world = new World(stage.places[seed % stage.places.length]);
+    return Object.assign(world, await stage.set(world.root));
   }
 
   async start(): Promise<void> {
     await this.subject.start();
-    this.model.isRunning = true;
+    this.model.isRunning = this.subject.isAlive;
   }
 
   async kill(): Promise<void> {
     await this.subject.kill();
     this.model.end(false);
+  }
+
+  crashSoon(steps: number): void {
+    this.subject.crashSoon(steps, () => this.model.end(false));
   }
 
   async drain(): Promise<void> {
@@ -45,13 +50,17 @@ export class World {
   /** Waits until all that is owed has arrived and is committed. */
   async settle(): Promise<void> {
     await this.receiver.heal();
-    if (!this.model.isRunning) await this.start();
     for (let looks = 1; ; looks++) {
+      if (!this.model.isRunning) await this.start();
       const files = await this.subject.look();
+      if (!this.model.isRunning) continue;
       const missing = this.#missing();
       const busy = files.filter(({ path, unread, inFlight }) => inFlight > 0 || unread > this.#begunBytes(path));
       if (missing.length === 0 && busy.length === 0) {
-        this.model.settle(new Set(files.map(({ path }) => path)));
+        // A deleted file is still known by the name that a new one has now.
+        this.model.settle(({ path, fd }) =>
+          files.some((file) => file.path === path && file.size === fstatSync(fd).size),
+        );
         return;
       }
       if (looks === LOOKS_MAX) {
@@ -66,6 +75,7 @@ export class World {
 
   /** The end of a case: everything arrives, a drain leaves nothing behind, and every count is right. */
   async finish(): Promise<Verdict> {
+    this.subject.crashSoon(Infinity, () => undefined);
     await this.settle();
     this.model.beginDrain();
     if (!(await this.subject.drain())) throw new Error("the last drain was not complete");
