@@ -1,11 +1,12 @@
 import { type Batch, Outcome, RecordFlag } from "../core/batch.ts";
-import { BATCH_MAX_RECORDS, BUSY_BEFORE_HALVING, TRIES_BEFORE_STEPPING_ASIDE } from "../core/limits.ts";
+import { BATCH_MAX_RECORDS, TRIES_BEFORE_STEPPING_ASIDE } from "../core/limits.ts";
 import { PoisonWatch } from "./breakers.ts";
 import { type Desk, bury } from "./desk.ts";
-import type { Exchange, Problem, Reply } from "./exchange.ts";
+import type { Problem, Reply } from "./exchange.ts";
 import type { Leftover } from "./leftovers.ts";
 import { Load } from "./load.ts";
 import { mend } from "./mend.ts";
+import { Portion } from "./portion.ts";
 import type { Lane, Repair } from "./repair.ts";
 import { type Refusal, type Settling, settleAnswer } from "./settle.ts";
 import { Backoff, pause, throwIfAborted } from "./wait.ts";
@@ -28,11 +29,7 @@ export class Delivery implements Settling, Leftover {
   readonly load: Load = new Load(BATCH_MAX_RECORDS);
   batch!: Batch;
   readonly #slot: number;
-  /** Records per request, while one of them makes the server refuse all. */
-  #maxRecords = BATCH_MAX_RECORDS;
-  #busy = 0;
-  /** Its wait for the end of an outage was cut short, and nothing has got through since. */
-  #woken = false;
+  readonly #portion = new Portion();
   readonly trouble = (problem: Problem): void => this.desk.health.trouble(this.#slot, problem);
 
   constructor(desk: Desk, slot: number) {
@@ -48,7 +45,7 @@ export class Delivery implements Settling, Leftover {
     this.poison.clear();
     this.convicted.clear();
     this.repairs.length = 0;
-    this.#maxRecords = BATCH_MAX_RECORDS;
+    this.#portion.reset();
     this.load.takeBatch(batch);
     await this.#send();
     this.desk.health.healed(this.#slot);
@@ -101,64 +98,81 @@ export class Delivery implements Settling, Leftover {
     let waiting: Waiting | undefined;
     for (let at = 0; at < load.count;) {
       throwIfAborted(signal);
-      const count = load.run(at, this.#maxRecords, requestSize.maxBytes());
+      const count = load.run(at, this.#portion.records, requestSize.maxBytes());
       exchange.begin(load.buffer, load.starts[at], load.ends[at + count - 1], count);
       const reply = await destination.send(exchange.lane, exchange, signal);
       if (exchange.resent) this.#noteSent(lane, at);
       if (reply.kind === "answered") {
-        this.#busy = 0;
-        this.#woken = false;
+        this.#portion.answered();
         this.desk.naps.wake();
         requestSize.answered();
-        this.#maxRecords = Math.min(this.#maxRecords * 2, BATCH_MAX_RECORDS);
         const settled = await settleAnswer(this, lane, at);
         if (settled.waiting !== undefined) waiting = { problem: settled.waiting };
         if (settled.left > 0) backoff.reset();
         await this.repair();
-      } else if (reply.kind === "halve") {
-        if (count > 1) {
-          this.#halve(reply, exchange);
-          continue;
-        }
-        await this.#rejectAlone(reply.problem, reply.status, lane, at);
       } else {
-        const isTooMuch = this.#isTooMuch(reply);
-        if (isTooMuch && count > 1) requestSize.tooMuch(exchange.to - exchange.from);
-        if (reply.kind === "retry") {
-          await this.#outage(reply, lane, at, backoff);
-          continue;
-        }
-        waiting = reply;
-        // Alone, and still too much: those behind it shall not wait for it.
-        if (!isTooMuch || count > 1) break;
+        const then = await this.#failed(reply, lane, at, backoff);
+        if (then === "again") continue;
+        if (then !== "left" && reply.kind !== "halve") waiting = reply;
+        if (then === "rest") break;
       }
       at += count;
     }
     return waiting;
   }
 
-  #halve(reply: Extract<Reply, { kind: "halve" }>, exchange: Exchange): void {
-    if (reply.because === "size") this.desk.requestSize.tooLarge(exchange.to - exchange.from);
-    else this.#maxRecords = Math.ceil(exchange.count / 2);
-    this.desk.health.retries++;
+  /**
+   * A request came back without verdicts. `again`: try what stands there now. `left`: its record is settled. `rest`: all of
+   * the lane waits. `skip`: its one record waits for the next pass, and those behind it shall not wait for it.
+   */
+  async #failed(
+    reply: Exclude<Reply, { kind: "answered" }>,
+    lane: Lane,
+    at: number,
+    backoff: Backoff,
+  ): Promise<"again" | "left" | "rest" | "skip"> {
+    const { count, from, to } = lane.exchange;
+    const { requestSize, health } = this.desk;
+    if (reply.kind === "halve") {
+      if (count === 1) return this.#rejectAlone(reply.problem, reply.status, lane, at);
+      if (reply.because === "size") requestSize.tooLarge(to - from);
+      else this.#portion.halve(count);
+      health.retries++;
+      return "again";
+    }
+    if (reply.kind === "retry") {
+      if (reply.mayHaveArrived) this.#noteSent(lane, at);
+      const { status = 0, problem } = reply;
+      const passed = health.deliveredLines;
+      if (!this.#portion.isAlone(passed)) return this.#outage(reply, lane, backoff);
+      if (count === 1 && status >= 500 && this.poison.failed(lane.load.records[at], passed, passed))
+        return this.#rejectAlone(problem, status, lane, at);
+    }
+    if (!this.#portion.hasFailedOften()) return "rest";
+    if (count === 1) return "skip";
+    if (reply.kind === "busy") requestSize.tooMuch(to - from);
+    else this.#portion.halve(count);
+    return "rest";
   }
 
-  /** The same request came at a bad time again and again, or never got through as a whole. */
-  #isTooMuch(reply: Extract<Reply, { kind: "retry" | "busy" }>): boolean {
-    if (reply.kind === "retry" && reply.brokeOff !== true) return false;
-    if (++this.#busy < BUSY_BEFORE_HALVING) return false;
-    this.#busy = 0;
-    return true;
-  }
-
-  /** Nobody's records are taken at the moment. */
-  async #outage(reply: Extract<Reply, { kind: "retry" }>, lane: Lane, at: number, backoff: Backoff): Promise<void> {
-    if (reply.mayHaveArrived) this.#noteSent(lane, at);
-    this.trouble(reply.problem);
-    const waitMs = backoff.nextMs(reply.retryAfterMs);
-    // Woken once and in vain, it is not everybody's outage.
-    if (this.#woken) await pause(waitMs, this.desk.signal);
-    else this.#woken = await this.desk.naps.nap(waitMs, this.desk.signal);
+  /**
+   * Nobody gets through at the moment: the batch keeps its place, and waits. When the answer may be about something in the
+   * request, ever smaller parts of it are tried; once parts get through, that is what it is, and smaller ones need not wait.
+   */
+  async #outage(
+    { brokeOff, mayBeContent, problem, retryAfterMs }: Extract<Reply, { kind: "retry" }>,
+    { exchange: { count, from, to } }: Lane,
+    backoff: Backoff,
+  ): Promise<"again" | "skip"> {
+    const isContent = mayBeContent === true && this.#portion.passesInParts;
+    this.trouble(problem);
+    if (!isContent || count === 1) await this.desk.naps.nap(backoff.nextMs(retryAfterMs), this.desk.signal);
+    const mayBeIts = brokeOff === true || mayBeContent === true;
+    if (!isContent && !(mayBeIts && this.#portion.hasFailedOften())) return "again";
+    if (brokeOff === true) this.desk.requestSize.tooMuch(to - from);
+    else if (count === 1) return "skip";
+    else this.#portion.halve(count);
+    return "again";
   }
 
   /** The records of the request may have been stored: a conflict is then what to expect. */
@@ -167,10 +181,11 @@ export class Delivery implements Settling, Leftover {
   }
 
   /** The server refused a request that holds this record alone. */
-  async #rejectAlone(problem: Problem, status: number, lane: Lane, at: number): Promise<void> {
+  async #rejectAlone(problem: Problem, status: number, lane: Lane, at: number): Promise<"left"> {
     this.desk.refusals.rejected(problem.code);
     await this.reject(lane, at, { status, type: problem.code, reason: problem.message });
     await this.repair();
+    return "left";
   }
 
   /** The record at a position of a lane has reached the destination. */

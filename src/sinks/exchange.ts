@@ -37,6 +37,10 @@ export type Reply =
       readonly problem: Problem;
       readonly mayHaveArrived: boolean;
       readonly brokeOff?: boolean;
+      /** Of an answer. */
+      readonly status?: number;
+      /** It does not say that it is about the destination: something in the request may be to blame. */
+      readonly mayBeContent?: boolean;
       readonly retryAfterMs?: number | undefined;
     }
   /** The whole request came at a bad time, or is too much at once. */

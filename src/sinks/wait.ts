@@ -44,16 +44,14 @@ export class Backoff {
 export class Naps {
   readonly #sleepers: Set<AbortController> = new Set();
 
-  /** True when it was woken. Whoever aborts the signal has to wake everybody. */
-  async nap(ms: number, signal: AbortSignal): Promise<boolean> {
+  /** Whoever aborts the signal has to wake everybody. */
+  async nap(ms: number, signal: AbortSignal): Promise<void> {
     const sleeper = new AbortController();
     this.#sleepers.add(sleeper);
     try {
       await sleep(ms, undefined, { signal: sleeper.signal });
-      return false;
     } catch {
       throwIfAborted(signal);
-      return true;
     } finally {
       this.#sleepers.delete(sleeper);
     }

@@ -117,7 +117,9 @@ export class BulkDestination implements Destination {
     if (status === 429) return { kind: "busy", problem, retryAfterMs };
     const refused = status === 400 || status === 401 || status === 403;
     if (!refused && status < 400) return retry(describeStranger(status, origin, headers.location), true);
-    return { kind: "retry", problem, mayHaveArrived: !refused, retryAfterMs };
+    // A firewall or proxy in between refuses without words of Elasticsearch's, and may mean one word of one line.
+    const mayBeContent = type === undefined || status >= 500;
+    return { kind: "retry", status, problem, mayHaveArrived: !refused, mayBeContent, retryAfterMs };
   }
 
   /** `Retry-After`: seconds or a date. What cannot be meant is not obeyed. */

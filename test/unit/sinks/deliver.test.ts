@@ -377,3 +377,18 @@ test("compaction keeps every record whole, whatever heals when", async () => {
   expect(rig.server.stored.size).toBe(300);
   for (const { id, document } of list) expect(rig.server.stored.get(id)).toEqual(document);
 });
+
+test("an outage that breaks connections leaves no small requests behind", async () => {
+  rig.server.always = (_seen, response) => {
+    response.socket?.destroy();
+    return "taken";
+  };
+  const made = rig.open(records(1_000), {}, { backoffFirstMs: 1, backoffMaxMs: 2 });
+  const delivering = deliver(made);
+  await until(() => rig.server.seen.length > 60);
+  rig.server.always = undefined;
+  expect(await delivering).toEqual(all(1_000, delivered));
+  const during = rig.server.seen.length;
+  expect(await deliver(made)).toEqual(all(1_000, delivered));
+  expect(rig.server.seen.length - during, "requests for the next thousand records").toBeLessThan(30);
+});

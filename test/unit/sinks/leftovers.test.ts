@@ -149,6 +149,25 @@ describe.each([1, 2])("%i request(s) in flight", (inFlight) => {
     expect(line.cursors[0].uncommitted).toEqual([]);
   });
 
+  test.each([
+    ["a firewall", 403],
+    ["a proxy that falls over them", 500],
+  ])(
+    "records that keep their whole request from getting through (%s) hold up none of the others",
+    async (_what, status) => {
+      let guarded = true;
+      rig.server.always = (seen) =>
+        guarded && seen.ids.some((id) => id.endsWith("7")) ? { status, body: "<html>no</html>" } : undefined;
+      const line = new Line(2, inFlight);
+      for (let i = 0; i < 8; i++) await line.ship([10, i % 3]);
+      const fine = line.cursors.flatMap(({ read }) => Array.from({ length: read / LENGTH }, (_, n) => n % 10));
+      await until(() => rig.server.stored.size === fine.filter((n) => n !== 7).length);
+      guarded = false;
+      await until(() => line.isCommitted);
+      expect(line.wrong).toEqual([]);
+    },
+  );
+
   test("one record that is too much for the server for ever holds up none of the others", async () => {
     const big = "f0-3";
     rig.server.always = (seen) => {
