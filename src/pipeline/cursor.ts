@@ -48,10 +48,10 @@ export class Cursor {
   constructor(file: SourceFile, record: CursorRecord) {
     this.file = file;
     this.record = record;
-    this.pathMember = Buffer.from(`"log.file.path":${JSON.stringify(file.record.path.toWellFormed())}`);
+    this.pathMember = bytesOf(`"log.file.path":${JSON.stringify(file.record.path.toWellFormed())}`);
     // A modification time can be anything; what is sent must be a time for the server.
     const mtimeMs = Math.min(Math.max(file.record.seenMtimeMs, 0), TIME_LAST_SECOND * 1_000);
-    this.fallbackTime = Buffer.from(new Date(mtimeMs).toISOString());
+    this.fallbackTime = bytesOf(new Date(mtimeMs).toISOString());
     this.read = record.committed;
     this.scannedTo = record.committed;
     this.readTail.set(record.tail, 0, record.tail.length);
@@ -97,4 +97,14 @@ export class Cursor {
   get isCommitted(): boolean {
     return this.record.committed >= this.file.size;
   }
+}
+
+/**
+ * A text in memory of its own. `Buffer.from` cuts small ones out of a shared 64 KiB, which a cursor would keep as long as its
+ * file is followed: a thousand files that began an hour apart would hold 64 MiB.
+ */
+function bytesOf(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  bytes.write(text);
+  return bytes;
 }
