@@ -1,28 +1,16 @@
-import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { run } from "../servers/command.ts";
-import { buildNodeImages } from "../servers/images/node.ts";
+import { buildPannierImage, removeImage } from "../servers/images/pannier.ts";
 import { requireServer } from "../servers/require.ts";
 
-const root = path.resolve(import.meta.dirname, "../..");
-const TAG = `pannier-test/pannier:${randomBytes(6).toString("hex")}`;
 const LOGS = "/logs";
 const ISOLATED = ["--read-only", "--network", "none"];
 
 let building: Promise<string> | undefined;
-
-/** Builds the Dockerfile on the bases that the environment names, or on ones made of this host's files. */
-async function buildImage(): Promise<string> {
-  const given = { build: process.env["PANNIER_BUILD_IMAGE"], runtime: process.env["PANNIER_RUNTIME_IMAGE"] };
-  const made = given.build === undefined || given.runtime === undefined ? await buildNodeImages() : undefined;
-  const bases = [`BUILD_IMAGE=${given.build ?? made?.build}`, `RUNTIME_IMAGE=${given.runtime ?? made?.runtime}`];
-  const options = bases.flatMap((base) => ["--build-arg", base]);
-  await run("docker", ["build", "--network", "host", ...options, "--tag", TAG, root]);
-  return TAG;
-}
+let tag = "";
 
 /** What a container printed so far, on both streams. */
 function logs(id: string): Promise<string> {
@@ -34,21 +22,21 @@ async function inspect(id: string, format: string): Promise<string> {
 }
 
 beforeEach(async (context) => {
-  building ??= buildImage();
-  await requireServer(context, () => building!);
+  building ??= buildPannierImage();
+  tag = await requireServer(context, () => building!);
 });
 
 afterAll(async () => {
   const built = await building?.catch(() => undefined);
-  if (built !== undefined) await run("docker", ["image", "rm", "--force", built]);
+  if (built !== undefined) await removeImage(built);
 });
 
 test("the image says what it is, runs as a numeric user and its default command is run", async () => {
-  expect(await inspect(TAG, "{{.Config.User}}")).toBe("65532:65532");
-  expect(await inspect(TAG, "{{json .Config.Cmd}}")).toBe('["run"]');
-  expect(await inspect(TAG, "{{json .Config.Entrypoint}}")).toContain('"--max-semi-space-size=4"');
-  expect(await inspect(TAG, '{{index .Config.Labels "org.opencontainers.image.licenses"}}')).toBe("Apache-2.0");
-  expect(await run("docker", ["run", "--rm", ...ISOLATED, TAG, "--version"])).toMatch(/\d+\.\d+\.\d+/);
+  expect(await inspect(tag, "{{.Config.User}}")).toBe("65532:65532");
+  expect(await inspect(tag, "{{json .Config.Cmd}}")).toBe('["run"]');
+  expect(await inspect(tag, "{{json .Config.Entrypoint}}")).toContain('"--max-semi-space-size=4"');
+  expect(await inspect(tag, '{{index .Config.Labels "org.opencontainers.image.licenses"}}')).toBe("Apache-2.0");
+  expect(await run("docker", ["run", "--rm", ...ISOLATED, tag, "--version"])).toMatch(/\d+\.\d+\.\d+/);
 });
 
 test("check prints the effective configuration of a mounted file, with nothing writable", async () => {
@@ -58,7 +46,7 @@ test("check prints the effective configuration of a mounted file, with nothing w
   const file = path.join(directory, "pannier.yaml");
   writeFileSync(file, "version: 1\ninputs: [{ paths: [/logs] }]\nsinks: [{ type: stdout }]\n", { mode: 0o644 });
   const mount = `${file}:/etc/pannier/pannier.yaml:ro`;
-  const plan = await run("docker", ["run", "--rm", ...ISOLATED, "--volume", mount, TAG, "check"]);
+  const plan = await run("docker", ["run", "--rm", ...ISOLATED, "--volume", mount, tag, "check"]);
   expect(plan).toContain("/var/lib/pannier");
 });
 
@@ -66,7 +54,7 @@ test("check prints the effective configuration of a mounted file, with nothing w
 async function startAgent(): Promise<string> {
   const options = [...ISOLATED, "--tmpfs", `${LOGS}:uid=65532`];
   const command = ["run", LOGS, "--to", "stdout:", "--admin", "off"];
-  const id = (await run("docker", ["run", "--detach", ...options, TAG, ...command])).trim();
+  const id = (await run("docker", ["run", "--detach", ...options, tag, ...command])).trim();
   onTestFinished(async () => {
     await run("docker", ["rm", "--force", "--volumes", id]);
   });

@@ -16,6 +16,10 @@ export interface ReceiverOptions {
   readonly ids?: boolean;
   /** Remember how often each `"seq":N` arrived as a new document. */
   readonly sequences?: boolean;
+  /** Reads bodies instead of what is described above. */
+  readonly read?: (body: Buffer) => { documents: number; conflicts: Set<number> };
+  /** Answers instead: with this text, or (`"never"`) not at all. Undefined: as usual. */
+  readonly answer?: (body: Buffer) => string | undefined;
   /** Write the largest of the first bodies, inflated, to this file, and what belongs to it to `FILE.json`. */
   readonly recordPath?: string;
 }
@@ -44,11 +48,15 @@ export interface Receiver {
   stats(): ReceiverStats;
   /** Closes every connection and refuses new ones; resolves when it takes requests again. */
   goDown(forMs: number): Promise<void>;
+  /** The same until something has happened. */
+  goDownUntil(up: Promise<unknown>): Promise<void>;
   close(): Promise<void>;
 }
 
 const RECORDED_AMONG = 4;
 const NEWLINE = 10;
+/** Inflating a batch in few pieces costs half. */
+const INFLATE_CHUNK_BYTES = 1024 * 1024;
 
 export async function startReceiver(options: ReceiverOptions = {}): Promise<Receiver> {
   const sequences = new SequenceSet();
@@ -57,12 +65,14 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
   let recordedBytes = 0;
 
   const takeBulk = (request: IncomingMessage, body: Buffer, response: ServerResponse): void => {
-    const inflated = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
+    const inflated =
+      request.headers["content-encoding"] === "gzip" ? gunzipSync(body, { chunkSize: INFLATE_CHUNK_BYTES }) : body;
     const path = request.url ?? "";
     stats.requests += 1;
     stats.bodyBytes += body.length;
     stats.inflatedBytes += inflated.length;
-    const { documents, conflicts } = readBulk(inflated, known, options.sequences === true ? sequences : undefined);
+    const { documents, conflicts } =
+      options.read?.(inflated) ?? readBulk(inflated, known, options.sequences === true ? sequences : undefined);
     stats.documents += documents - conflicts.size;
     stats.conflicts += conflicts.size;
     if (options.recordPath !== undefined && stats.requests <= RECORDED_AMONG && inflated.length > recordedBytes) {
@@ -70,7 +80,8 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
       const contentType = request.headers["content-type"] ?? "";
       record(options.recordPath, inflated, { path, contentType, documents, bytes: inflated.length });
     }
-    send(response, bulkAnswer(path, inflated, documents, conflicts));
+    const answer = options.answer?.(inflated);
+    if (answer !== "never") send(response, answer ?? bulkAnswer(path, inflated, documents, conflicts));
   };
 
   const sockets = new Set<Socket>();
@@ -102,16 +113,18 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
 
   let server = await listen(options.port ?? 0);
   const { port } = server.address() as AddressInfo;
+  const goDownUntil = async (up: Promise<unknown>): Promise<void> => {
+    await shut();
+    await up;
+    server = await listen(port);
+  };
   return {
     url: `http://127.0.0.1:${port}`,
     port,
     sequences,
     stats: () => ({ ...stats }),
-    goDown: async (forMs) => {
-      await shut();
-      await new Promise((resolve) => setTimeout(resolve, forMs));
-      server = await listen(port);
-    },
+    goDown: (forMs) => goDownUntil(new Promise((resolve) => setTimeout(resolve, forMs))),
+    goDownUntil,
     close: shut,
   };
 }
