@@ -1,4 +1,5 @@
 import { type Loaded, loadConfig } from "../../config/load.ts";
+import { keepHeapSmall } from "../../core/collect.ts";
 import type { ExitCode } from "../../core/errors.ts";
 import { formatSize } from "../../core/units.ts";
 import type { Environment } from "../../config/variables.ts";
@@ -14,6 +15,7 @@ import { presentIn, serviceNameOf } from "../surroundings.ts";
 export async function run({ flags, once }: Arguments, env: Environment): Promise<ExitCode> {
   // Before anything is said or loaded: as process 1 of a container it would not get a signal that nobody listens for.
   const signals = listenForSignals();
+  keepHeapSmall();
   const serviceName = serviceNameOf(env);
   const load = (running?: Loaded): Loaded =>
     loadConfig({ flags, env, estimates: estimates(serviceName), needsInputs: true, running: running?.config });
