@@ -205,7 +205,6 @@ export const NODE_REST_FIRST_MS = 1_000;
 export const NODE_REST_MAX_MS = 60_000;
 /** Documents that one look-up of unexpected conflicts asks for. */
 export const CONFLICT_LOOKUP_MAX = 200;
-
 /** Deflate keeps this much per stream at `memLevel: 9`: window, hash chains and the pending buffer. */
 export const DEFLATE_STATE_BYTES = 400 * KiB;
 /** What a TLS connection holds: session, certificates and the record buffers. */
@@ -215,7 +214,6 @@ export const TLS_CONNECTION_BYTES = 128 * KiB;
 export const DRAIN_REPORT_RESERVE_MS = 250;
 /** Good answers after which a request size that was too much for a busy server doubles again, at most. */
 export const BUSY_SIZE_STEPS_MAX = 256;
-
 /** A file without a descriptor that is at none of its names for this long is gone: every directory was looked at since. */
 export const PARKED_MISSING_MS = 12_000;
 
@@ -240,13 +238,10 @@ export const PROBE_MS = 10_000;
 /** Received bytes after which young buffers are collected, and how many such times make a full collection due (about 10 ms). */
 export const SCAVENGE_EVERY_BYTES = 1 * MiB;
 export const SCAVENGES_PER_COLLECTION = 256;
-
 /** Longest path on Linux, in bytes; a record has room for one. */
 export const PATH_MAX_BYTES = 4_096;
-
 /** Memory of an encoder for the shapes of lines: over a thousand of the usual ones (nine optional fields make 512). */
 export const SHAPES_MAX_BYTES = 512 * KiB;
-
 /** Members and bytes of keys of a line whose shape is remembered; what is larger seldom comes twice. */
 export const SHAPE_MAX_MEMBERS = 64;
 export const SHAPE_MAX_KEY_BYTES = 1 * KiB;
