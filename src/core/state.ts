@@ -50,6 +50,14 @@ export function noTerms(): Terms {
   return { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
 }
 
+/** The cursors of a file, by sink. Only the store changes it. */
+export interface Cursors {
+  readonly size: number;
+  get(sink: string): CursorRecord | undefined;
+  has(sink: string): boolean;
+  values(): IterableIterator<CursorRecord>;
+}
+
 /** One content of one file: a truncated or replaced file is a new record with a higher generation. */
 export interface FileRecord {
   /** Number of the record in the state directory; never used twice. */
@@ -75,7 +83,7 @@ export interface FileRecord {
   seenBytes: number;
   /** When the file was last found to be gone, milliseconds since 1970; 0 while it exists. */
   goneAtMs: number;
-  readonly cursors: Map<string, CursorRecord>;
+  readonly cursors: Cursors;
 }
 
 /** Another file that holds the beginning of a content: what copytruncate makes. */

@@ -80,16 +80,16 @@ function isNewer(entry: Entry, oldestKnownMs: number | undefined, isBehindKnown:
 /** Drops closed files that are no longer here; those that are nowhere are marked as gone. */
 function forgetVanished(family: Family, byId: ReadonlyMap<string, Entry>, options: ArrangeOptions): void {
   for (const dormant of family.dormant) {
-    const { record, look } = dormant;
-    const entry = byId.get(look.id);
+    const { record, path, id } = dormant;
+    const entry = byId.get(id);
     if (entry === undefined) {
-      if (options.volume.lookAt(look.path)?.id === look.id) continue;
+      if (options.volume.lookAt(path)?.id === id) continue;
       if (record !== undefined && !options.roster.identity.isHeld(record))
         options.state.markGone(record, options.nowMs);
-      family.wake(look.id);
-    } else if (entry.look.path !== look.path) {
+      family.wake(id);
+    } else if (entry.look.path !== path) {
       if (record !== undefined) options.state.moveFile(record, entry.look.path);
-      family.putAside({ record, look: { ...look, path: entry.look.path } });
+      dormant.path = entry.look.path;
     }
   }
 }

@@ -55,7 +55,7 @@ export class Directories {
       directory.waiting = undefined;
       for (const [base, family] of directory.families) {
         family.input = patterns.ownerOf(base);
-        family.dormant = [];
+        family.forgetDormant();
         for (const member of family.members) {
           if (family.input < 0) roster.giveUp(member);
           else member.assign(family.input, patterns.inputs[family.input].startAt);

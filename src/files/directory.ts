@@ -1,5 +1,6 @@
 import { lstatSync } from "node:fs";
-import type { Dormant, Family } from "./family.ts";
+import type { Dormant } from "./dormant.ts";
+import type { Family } from "./family.ts";
 import type { Listing } from "./listing.ts";
 import { osPath } from "./names.ts";
 import type { Slice } from "./slice.ts";
@@ -66,9 +67,9 @@ export function dormantFiles(directory: Directory): Dormant[] {
  */
 export async function hasWoken(directory: Directory, slice: Slice): Promise<boolean> {
   for (const { dormant } of directory.families.values()) {
-    for (const { look } of dormant) {
-      const stats = lstatSync(osPath(look.path), { throwIfNoEntry: false });
-      if (stats?.size !== look.size || stats.mtimeMs !== look.mtimeMs) return true;
+    for (const { path, size, mtimeMs } of dormant) {
+      const stats = lstatSync(osPath(path), { throwIfNoEntry: false });
+      if (stats?.size !== size || stats.mtimeMs !== mtimeMs) return true;
       if (slice.isOver()) await slice.rest();
     }
   }

@@ -1,12 +1,6 @@
-import type { FileRecord } from "../core/state.ts";
+import type { Dormant } from "./dormant.ts";
 import type { Look } from "./open.ts";
 import type { Source } from "./source.ts";
-
-/** A file that is known and not open: fully committed, or left out. It is opened when it no longer looks like this. */
-export interface Dormant {
-  readonly record: FileRecord | undefined;
-  readonly look: Look;
-}
 
 /** A name in a directory that belongs to a family. */
 export interface Entry {
@@ -17,14 +11,17 @@ export interface Entry {
   readonly matched: boolean;
 }
 
+/** Most families have nothing in one of their lists. */
+const NONE: readonly never[] = [];
+
 /** One watched path and the rotated siblings beside it. There is one per file, so it is small: arrays, since families are. */
 export class Family {
   /** The path without any rotation suffix. */
   readonly base: string;
   input: number;
   /** Files that are open, or whose last bytes are still in flight. */
-  members: readonly Source[] = [];
-  dormant: readonly Dormant[] = [];
+  members: readonly Source[] = NONE;
+  dormant: readonly Dormant[] = NONE;
   /** The newest file that was opened. */
   newest: Source | undefined = undefined;
   /** `clock.monotonicMs()` when one of its files last grew, appeared or went. */
@@ -42,29 +39,35 @@ export class Family {
   }
 
   remove(source: Source): void {
-    this.members = this.members.filter((member) => member !== source);
+    const rest = this.members.filter((member) => member !== source);
+    this.members = rest.length === 0 ? NONE : rest;
   }
 
   putAside(dormant: Dormant): void {
-    this.wake(dormant.look.id);
+    this.wake(dormant.id);
     this.dormant = this.dormant.concat(dormant);
   }
 
   wake(id: string): void {
-    this.dormant = this.dormant.filter(({ look }) => look.id !== id);
+    const rest = this.dormant.filter((dormant) => dormant.id !== id);
+    this.dormant = rest.length === 0 ? NONE : rest;
+  }
+
+  forgetDormant(): void {
+    this.dormant = NONE;
   }
 
   /** Whether a file was put aside and looks as it did then. */
   isAsleep(look: Look): boolean {
-    const before = this.dormant.find((dormant) => dormant.look.id === look.id)?.look;
-    if (before === undefined) return false;
-    return before.size === look.size && before.mtimeNs === look.mtimeNs && before.birthtimeMs === look.birthtimeMs;
+    return this.dormant.find((dormant) => dormant.is(look))?.looksLike(look) === true;
   }
 
   /** Whether a file of it that is open or was put aside has no entry. */
   hasMissing(entries: readonly Entry[] = []): boolean {
-    const isThere = (id: string): boolean => entries.some(({ look }) => look.id === id);
-    return !this.members.every(({ id }) => isThere(id)) || !this.dormant.every(({ look }) => isThere(look.id));
+    return (
+      !this.members.every(({ id }) => entries.some(({ look }) => look.id === id)) ||
+      !this.dormant.every((dormant) => entries.some(({ look }) => dormant.is(look)))
+    );
   }
 
   get isEmpty(): boolean {

@@ -30,5 +30,6 @@ export function hashHead(head: Buffer): string {
 /** The file key: the first half of SHA-256 over everything that tells one content from another. */
 export function fileKey(scope: string, inode: string, generation: number, head: Buffer): string {
   const facts = `${scope}\0${inode}\0${generation}\0`;
-  return createHash("sha256").update(facts).update(head).digest("hex").slice(0, 32);
+  // Not a slice of the text: that would keep all of it.
+  return createHash("sha256").update(facts).update(head).digest().toString("hex", 0, 16);
 }

@@ -15,7 +15,8 @@ export interface Identified {
  */
 export class Identity {
   readonly #state: StateStore;
-  readonly #byInode = new Map<string, FileRecord[]>();
+  /** Nearly always one; there may be many thousand inodes. */
+  readonly #byInode = new Map<string, FileRecord | FileRecord[]>();
   /** Records of files that are open. */
   readonly #held = new Set<FileRecord>();
   /** Records whose content this process has seen to be gone for good. */
@@ -92,23 +93,28 @@ export class Identity {
 
   /** Forgets what the state has forgotten. */
   prune(): void {
-    for (const [inode, records] of this.#byInode) {
+    for (const inode of this.#byInode.keys()) {
+      const records = this.#recordsOf(inode);
       const kept = records.filter((record) => this.#held.has(record) || this.#state.files.has(record.uid));
       if (kept.length === 0) this.#byInode.delete(inode);
       else if (kept.length < records.length) this.#byInode.set(inode, kept);
     }
   }
 
+  #recordsOf(inode: string): readonly FileRecord[] {
+    const records = this.#byInode.get(inode) ?? [];
+    return Array.isArray(records) ? records : [records];
+  }
+
   #index(record: FileRecord): void {
-    const records = this.#byInode.get(record.inode);
-    if (records === undefined) this.#byInode.set(record.inode, [record]);
-    else records.push(record);
+    const records = this.#recordsOf(record.inode);
+    this.#byInode.set(record.inode, records.length === 0 ? record : [...records, record]);
   }
 
   /** Of every device only the latest content can still be there; the file's own device comes first. */
   #candidates(look: Look): FileRecord[] {
     const latest = new Map<string, FileRecord>();
-    for (const record of this.#byInode.get(look.inode) ?? []) {
+    for (const record of this.#recordsOf(look.inode)) {
       const other = latest.get(record.device);
       if (other === undefined || other.uid < record.uid) latest.set(record.device, record);
     }
@@ -118,7 +124,7 @@ export class Identity {
   }
 
   #namesakes(inode: string, headHash: string, headBytes: number): FileRecord[] {
-    const records = this.#byInode.get(inode) ?? [];
+    const records = this.#recordsOf(inode);
     return records.filter((o) => o.key !== "" && o.headHash === headHash && o.headBytes === headBytes);
   }
 

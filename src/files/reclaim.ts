@@ -4,7 +4,8 @@ import { describe, systemCode } from "../core/errors.ts";
 import { RECLAIM_QUIET_MS, RECLAIM_RETRY_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
 import type { Directory } from "./directory.ts";
-import type { Dormant, Family } from "./family.ts";
+import type { Dormant } from "./dormant.ts";
+import type { Family } from "./family.ts";
 import type { Patterns } from "./patterns.ts";
 import type { Reports } from "./reports.ts";
 import type { Roster } from "./roster.ts";
@@ -72,17 +73,17 @@ export class Reclaim {
   }
 
   /** The application is done with the file, and so is every sink. */
-  #isFinished({ record, look }: Dormant, family: Family): boolean {
-    if (record === undefined || look.size === 0 || look.target !== undefined) return false;
-    if (Math.abs(this.#o.clock.nowMs() - look.mtimeMs) < RECLAIM_QUIET_MS) return false;
+  #isFinished({ record, path, size, mtimeMs, isLinked }: Dormant, family: Family): boolean {
+    if (record === undefined || size === 0 || isLinked) return false;
+    if (Math.abs(this.#o.clock.nowMs() - mtimeMs) < RECLAIM_QUIET_MS) return false;
     const hasSuccessor =
-      family.members.some(({ path, status, size }) => path === family.base && status === "live" && size > 0) ||
-      family.dormant.some((other) => other.look.path === family.base && other.look.size > 0);
-    if (!hasSuccessor || !isSiblingOf(look.path, family.base)) return false;
-    if (this.#o.patterns.isExcluded(look.path, family.input)) return false;
+      family.members.some((live) => live.path === family.base && live.status === "live" && live.size > 0) ||
+      family.dormant.some((live) => live.path === family.base && live.size > 0);
+    if (!hasSuccessor || !isSiblingOf(path, family.base)) return false;
+    if (this.#o.patterns.isExcluded(path, family.input)) return false;
     return this.sinks.every((sink) => {
       const cursor = record.cursors.get(sink);
-      return cursor !== undefined && cursor.start === 0 && cursor.committed >= look.size;
+      return cursor !== undefined && cursor.start === 0 && cursor.committed >= size;
     });
   }
 
@@ -90,12 +91,14 @@ export class Reclaim {
    * It is opened again first: that makes sure that it is still the file which was committed, and whoever writes to it in the
    * last moment is still read to the end through the descriptor.
    */
-  #reclaim({ record, look }: Dormant, family: Family): void {
+  #reclaim(dormant: Dormant, family: Family): void {
     const { roster, volume, clock, log, reports } = this.#o;
+    const look = volume.lookAt(dormant.path);
+    if (look === undefined || !dormant.is(look) || !dormant.looksLike(look)) return;
     const entry = { look, suffix: look.path.slice(family.base.length), matched: false };
     const how = { status: "rotated", predecessor: undefined, onlyKnown: true, isNewerThanState: false } as const;
     const source = roster.open(family, entry, how);
-    if (source === undefined || source.record !== record) return;
+    if (source === undefined || source.record !== dormant.record) return;
     if (source.size !== look.size || source.mtimeMs !== look.mtimeMs) return;
     try {
       if (!volume.remove(look, `${basename(family.base)}.${clock.nowMs()}${source.ordinal}`)) return;

@@ -2,6 +2,7 @@ import { closeSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
 import type { SourceFile, SourceStatus } from "../core/source.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
+import { Dormant } from "./dormant.ts";
 import type { FileEvents } from "./events.ts";
 import type { Entry, Family } from "./family.ts";
 import { headOf, readFirst } from "./head.ts";
@@ -70,7 +71,7 @@ export class Roster {
       if (identified === undefined) closeSync(fd);
     }
     if (identified === undefined) {
-      family.putAside({ record: undefined, look });
+      family.putAside(new Dormant(undefined, look));
       return undefined;
     }
     const { record, isKnown } = identified;
@@ -161,7 +162,7 @@ export class Roster {
         state.markGone(record, clock.nowMs());
       } else {
         this.identity.release(record);
-        family.putAside({ record, look });
+        family.putAside(new Dormant(record, look));
       }
       closeSync(source.fd);
       source.fd = -1;

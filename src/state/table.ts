@@ -1,3 +1,4 @@
+import { CursorList } from "./cursors.ts";
 import type { Boundary, CursorRecord, FileRecord } from "../core/state.ts";
 import type { BoundaryEntry, CommitEntry, Entry, FileEntry } from "./entries.ts";
 
@@ -70,9 +71,8 @@ export class Table {
       case "size":
         return this.#see(entry.file, entry.seen);
       case "cursor": {
-        const cursors = this.files.get(entry.file)?.cursors;
-        if (cursors === undefined || cursors.has(entry.sink)) return;
-        cursors.set(entry.sink, new Cursor(entry.sink, entry.start));
+        const cursors = this.files.get(entry.file)?.cursors as CursorList | undefined;
+        if (cursors?.has(entry.sink) === false) cursors.add(new Cursor(entry.sink, entry.start));
         return;
       }
       case "sent": {
@@ -128,7 +128,7 @@ export class Table {
       copy: undefined,
       seenBytes: 0,
       goneAtMs: entry.gone ?? 0,
-      cursors: new Map(),
+      cursors: new CursorList(),
     });
   }
 
@@ -185,10 +185,7 @@ export class Table {
   #renameSink(was: string, name: string): void {
     for (const { cursors } of this.files.values()) {
       const cursor = cursors.get(was) as Cursor | undefined;
-      if (cursor === undefined || cursors.has(name)) continue;
-      cursors.delete(was);
-      cursor.sink = name;
-      cursors.set(name, cursor);
+      if (cursor !== undefined && !cursors.has(name)) cursor.sink = name;
     }
   }
 }

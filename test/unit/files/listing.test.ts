@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
+import { Dormant } from "../../../src/files/dormant.ts";
 import type { ListOptions } from "../../../src/files/entries.ts";
 import { type Entry, Family } from "../../../src/files/family.ts";
 import { listDirectory, lookAtFamily } from "../../../src/files/listing.ts";
@@ -76,7 +77,7 @@ test("a listing that is cut short says so, and what it leaves out is not taken f
   expect(isWhole).toBe(false);
   const look = volumeOf(new Patterns([{ ...INPUT, paths: [directory] }])).lookAt(join(directory, "c.txt"));
   const family = new Family("x", 0, 0);
-  family.putAside({ record: undefined, look: look! });
+  family.putAside(new Dormant(undefined, look!));
   expect(family.hasMissing([...families.values()].flat())).toBe(true);
   expect((await list(5)).isWhole).toBe(true);
 });

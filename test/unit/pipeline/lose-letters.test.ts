@@ -7,7 +7,7 @@ import { Batch, Outcome } from "../../../src/core/batch.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import type { Segment } from "../../../src/core/segment.ts";
 import type { SourceFile } from "../../../src/core/source.ts";
-import { type FileRecord, noTerms, type StateStore } from "../../../src/core/state.ts";
+import { type CursorRecord, type FileRecord, noTerms, type StateStore } from "../../../src/core/state.ts";
 import { Cursor } from "../../../src/pipeline/cursor.ts";
 import { loseLetters } from "../../../src/pipeline/lose-letters.ts";
 import { nextCommit, settleSegments } from "../../../src/pipeline/settle.ts";
@@ -49,11 +49,12 @@ test("what is committed moves from dead-lettered to lost, and stays there", asyn
 });
 
 test.each(["before", "after"])("what is not yet committed moves in its segment, %s that is settled", (when) => {
-  const record = { uid: 1, path: "/a", key: KEY, seenMtimeMs: 0, cursors: new Map() } as unknown as FileRecord;
+  const cursors = new Map<string, CursorRecord>();
+  const record = { uid: 1, path: "/a", key: KEY, seenMtimeMs: 0, cursors } as unknown as FileRecord;
   const file = { ordinal: 0, record, path: "/a", size: 100, fd: -1, status: "live" } as unknown as SourceFile;
   const journal = { tail: Buffer.alloc(0), lastTime: "", sent: 0, boundaries: [], salts: new Map() };
   const cursor = new Cursor(file, { sink: "es", start: 0, committed: 0, ...noTerms(), ...journal });
-  record.cursors.set("es", cursor.record);
+  cursors.set("es", cursor.record);
   const segment: Segment = {
     file,
     from: 0,
