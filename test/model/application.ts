@@ -8,6 +8,7 @@ import { type Content, HEADER, type Model } from "./model.ts";
 export const NAMES = ["a/app.log", "a/web.log", "b/app.log"] as const;
 export const DIRECTORIES = ["a", "b"] as const;
 
+/** Rotated files that are kept where nothing else is said. */
 const ROTATED_MAX = 4;
 /** After this time an unlinked file may be closed as finished. */
 const LATE_MAX_MS = 2_000;
@@ -15,6 +16,7 @@ const LATE_MAX_MS = 2_000;
 export class Application {
   readonly #model: Model;
   readonly #root: string;
+  readonly #rotatedMax: number;
   readonly #descriptors = new Set<number>();
   /** Files that were renamed or unlinked while the application still writes to them, the latest last. */
   #left: readonly { content: Content; atMs: number }[] = [];
@@ -22,10 +24,11 @@ export class Application {
   readonly #rest = new Map<Content, string>();
   #dates = 0;
 
-  constructor(root: string, model: Model) {
+  constructor(root: string, model: Model, rotatedMax = ROTATED_MAX) {
     this.#root = root;
     this.#model = model;
-    for (const directory of [...DIRECTORIES, "elsewhere"]) mkdirSync(join(root, directory));
+    this.#rotatedMax = rotatedMax;
+    for (const directory of [...DIRECTORIES, "elsewhere"]) mkdirSync(join(root, directory), { recursive: true });
   }
 
   path(name: string): string {
@@ -120,10 +123,10 @@ export class Application {
   /** app.log → app.log.1 → app.log.2 → …; the oldest is removed. */
   rotateByNumber(name: string, create: boolean): void {
     const path = this.path(name);
-    if (existsSync(`${path}.${ROTATED_MAX}`)) this.#unlink(`${path}.${ROTATED_MAX}`);
-    for (let i = ROTATED_MAX - 1; i >= 1; i--) {
-      if (existsSync(`${path}.${i}`)) this.#rename(`${path}.${i}`, `${path}.${i + 1}`);
-    }
+    let oldest = 0;
+    while (existsSync(`${path}.${oldest + 1}`)) oldest++;
+    if (oldest >= this.#rotatedMax) this.#unlink(`${path}.${oldest--}`);
+    for (let i = oldest; i >= 1; i--) this.#rename(`${path}.${i}`, `${path}.${i + 1}`);
     this.#leave(path, `${path}.1`);
     if (create) this.open(name);
   }

@@ -25,7 +25,7 @@ export const realStage: Stage = {
   },
 };
 
-class PannierProcess implements Subject {
+export class PannierProcess implements Subject {
   readonly #config: string;
   readonly #state: string;
   #agent: Agent | undefined;
@@ -34,7 +34,7 @@ class PannierProcess implements Subject {
   #unexpected = 0;
   #lives: string[] = [];
 
-  constructor(root: string, url: string) {
+  constructor(root: string, url: string, dataStream = "logs-model-default") {
     this.#state = join(root, "state");
     this.#config = join(root, "pannier.yaml");
     const config = {
@@ -42,7 +42,9 @@ class PannierProcess implements Subject {
       state_dir: this.#state,
       drain: { deadline: DRAIN_DEADLINE },
       inputs: [{ paths: [join(root, "a"), join(root, "b")], max_line_bytes: "64KiB" }],
-      sinks: [{ type: "elasticsearch", urls: [url], batch: { max_bytes: "8KiB", max_age: "30ms" } }],
+      sinks: [
+        { type: "elasticsearch", urls: [url], data_stream: dataStream, batch: { max_bytes: "8KiB", max_age: "30ms" } },
+      ],
     };
     writeFileSync(this.#config, JSON.stringify(config));
   }
@@ -71,6 +73,14 @@ class PannierProcess implements Subject {
       if (looks === LOOKS_MAX) throw new Error("pannier has not started");
       await sleep(POLL_MS);
     }
+  }
+
+  /** It stands still for a while, as under a throttled processor. */
+  async freeze(ms: number): Promise<void> {
+    const agent = this.#agent;
+    agent?.kill("SIGSTOP");
+    await sleep(ms);
+    agent?.kill("SIGCONT");
   }
 
   async kill(): Promise<void> {
