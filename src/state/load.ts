@@ -45,7 +45,6 @@ export class Loader {
   readonly #log: Log;
   readonly #table: Table = new Table();
   #uuid: string | undefined;
-  #highestSequence = 0;
   /** Journals below it are in the snapshot. */
   #coveredBelow = 0;
   /** Numbers of the journals that are there. */
@@ -69,7 +68,8 @@ export class Loader {
       table: this.#table,
       found:
         !snapshot && !old && !journal ? "nothing" : this.#damaged ? "damaged" : this.#stopped ? "stopped" : "crashed",
-      nextSequence: this.#highestSequence + 1,
+      // A start that was cut off behind its snapshot has not used the snapshot's number.
+      nextSequence: Math.max(1, this.#coveredBelow, Math.max(0, ...this.#journals) + 1),
       uuid: this.#uuid,
     };
   }
@@ -154,7 +154,6 @@ export class Loader {
         },
       );
     }
-    this.#highestSequence = Math.max(this.#highestSequence, head.sequence);
     this.#uuid = head.uuid ?? this.#uuid;
   }
 

@@ -219,6 +219,17 @@ test.for<[what: string, harm: (directory: string, backup: string) => void]>([
   }),
 );
 
+test("first starts that are cut off behind their snapshot, one after the other, are no damage", () =>
+  inDirectory(async (directory) => {
+    for (const found of ["nothing", "crashed", "crashed", "crashed"]) {
+      const log = new KeptLog();
+      const state = await open(directory, { log });
+      expect([state.found, log.codes]).toEqual([found, []]);
+      await state.stop();
+      rmSync(join(directory, "journal"));
+    }
+  }));
+
 test("the whole directory from a backup is what it says: the state of its time", () =>
   inDirectory(async (base) => {
     const [directory, backup] = [join(base, "state"), join(base, "backup")];
