@@ -72,16 +72,23 @@ export class Shipping {
     grown: (file) => this.#each((pipeline) => pipeline.wake(file)),
     statusChanged: (file) => this.#each((pipeline) => pipeline.wake(file)),
     closed: (file) => this.#each((pipeline) => pipeline.removeFile(file)),
-    replaced: (old, next) =>
+    replaced: (_old, next) => this.#each((pipeline) => pipeline.addFile(next)),
+    moved: (file) =>
       this.#each((pipeline) => {
-        pipeline.abandonFile(old);
-        pipeline.addFile(next);
+        pipeline.cursors.get(file.ordinal)?.rescan();
+        pipeline.wake(file);
       }),
+    lost: (file) => this.#each((pipeline) => pipeline.abandonFile(file)),
   };
 
   /** Some sink may still want bytes of this file. */
   needs(file: SourceFile): boolean {
     return this.#isChanging || this.pipelines.some((pipeline) => pipeline.needs(file));
+  }
+
+  /** The bytes before every sink's place in a file are those that were read. */
+  isIntact(file: SourceFile): boolean {
+    return this.pipelines.every((pipeline) => pipeline.cursors.get(file.ordinal)?.isIntact(this.#buffer) !== false);
   }
 
   hurry(): void {

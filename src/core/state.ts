@@ -93,6 +93,11 @@ export interface CopyPlace {
   readonly birthtimeMs: number;
 }
 
+/** Bytes of a file that were seen and are not committed by a sink. Once the file is gone, they are lost. */
+export function uncommittedBytes({ seenBytes }: FileRecord, { committed, sent }: CursorRecord): number {
+  return Math.max(0, Math.max(seenBytes, sent) - committed);
+}
+
 /** What this start found in the state directory. */
 export type Found = "nothing" | "stopped" | "crashed" | "damaged";
 

@@ -6,11 +6,14 @@ import { SWEEP_HOT_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
 import type { SourceFile } from "../core/source.ts";
 import type { StateStore } from "../core/state.ts";
+import { Copies } from "./copies.ts";
 import { Directories } from "./directories.ts";
 import type { FileEvents } from "./events.ts";
 import { type Directory, activeAtMs } from "./directory.ts";
 import { Hints } from "./hints.ts";
 import { KnownFamilies } from "./known.ts";
+import { reportLoss } from "./loss.ts";
+import { Openings } from "./openings.ts";
 import { Patterns } from "./patterns.ts";
 import { Reclaim } from "./reclaim.ts";
 import { Reports } from "./reports.ts";
@@ -40,6 +43,8 @@ export interface FileCatalogueOptions extends FollowConfig {
   readonly log: Log;
   /** True while some sink has not committed the file to its end. */
   isNeeded(file: SourceFile): boolean;
+  /** False when the bytes before some sink's place in a file are not those that were read. */
+  isIntact(file: SourceFile): boolean;
   readonly events: FileEvents;
 }
 
@@ -85,19 +90,28 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   const patterns = new Patterns(options.inputs);
   const roots = new Roots(patterns, options.allowLinksInto);
   const volume = new Volume(roots, reports);
-  const roster = new Roster({ ...options, patterns, isNeeded, reports, volume });
+  const roster = new Roster({ ...options, isNeeded, reports, volume, onOrphan });
+  const opened = options.events.opened.bind(options.events);
+  const openings = new Openings({ patterns, roster, volume, opened });
+  const copies = new Copies({ roster, openings, state, isIntact: (file) => options.isIntact(file) });
   const hints = new Hints(log, (directory) => sweep.hint(directory));
   const found = hints.add.bind(hints);
   const lost = hints.remove.bind(hints);
   const known = new KnownFamilies(patterns, state);
-  const reclaim = new Reclaim({ ...options, patterns, roster, volume, reports });
-  const stages = { patterns, roots, volume, roster, state, known, clock, reports, slice, reclaim };
+  const reclaim = new Reclaim({ ...options, patterns, openings, volume, reports });
+  const parts = { patterns, roots, volume, roster, openings, copies };
+  const stages = { ...parts, state, known, clock, reports, slice, reclaim };
   const directories = new Directories({ ...stages, found, lost });
   const rearm = (directory: Directory): void => {
     // A busy directory needs no hints: its next look is near, and the look after it has become quiet arms it again.
     if (clock.monotonicMs() - activeAtMs(directory) >= SWEEP_HOT_MS) hints.rearm(directory);
   };
   const sweep = new Sweep({ directories, roster, clock, slice, reports, isNeeded, rearm, tidy });
+
+  function onOrphan({ family }: Source): void {
+    const directory = directories.all.get(dirname(family.base));
+    if (directory !== undefined) sweep.hint(directory);
+  }
 
   function reportPatternsWithoutMatch(): void {
     for (const pattern of patterns.all) {
@@ -112,7 +126,9 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
     const dormant = directories.dormantRecords();
     for (const record of state.files.values()) {
       if (record.goneAtMs !== 0 || roster.identity.isHeld(record) || dormant.has(record)) continue;
-      if (directories.isComplete(dirname(record.lastPath))) state.markGone(record, clock.nowMs());
+      if (!directories.isComplete(dirname(record.lastPath))) continue;
+      state.markGone(record, clock.nowMs());
+      reportLoss(record, log);
     }
   }
 
@@ -120,7 +136,9 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   async function look(): Promise<boolean> {
     roster.isFirstLook = (base) => lookedFor === undefined || lookedFor.ownerOf(base) < 0;
     // What a sweep that was cut short has not found is not gone.
+    copies.beginFirstLook();
     if (!(await sweep.full())) return false;
+    if (copies.endFirstLook() && !(await sweep.full())) return false;
     lookedFor = new Patterns(patterns.inputs);
     roster.isFirstLook = () => false;
     reportPatternsWithoutMatch();
@@ -163,9 +181,9 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
     async sweep() {
       await sweep.full();
     },
-    ensureKey: (file, force) => roster.ensureKey(file as Source, force),
+    ensureKey: (file, force) => roster.contents.ensureKey(file as Source, force),
     reopen: (file) => roster.parking.reopen(file as Source),
-    replace: (file) => roster.replace(file as Source),
+    replace: (file) => roster.contents.replace(file as Source),
     async stop() {
       hints.stop();
       await sweep.stop();

@@ -18,15 +18,15 @@ export function checkSource(
     source.dueAtMs = nextLookMs(nowMs, source.quietSinceMs);
     return roster.parking.check(source);
   }
-  if (source.fd < 0) {
-    if (!isNeeded(source)) roster.close(source);
+  if (source.status === "replaced") {
+    if (!roster.contents.orphans.has(source) && !isNeeded(source)) roster.close(source);
     return;
   }
   source.dueAtMs = nextLookMs(nowMs, source.quietSinceMs);
   if (!roster.telling.isTold(source)) return;
   const stats = fstatSync(source.fd);
   const wasTouched = stats.mtimeMs !== source.mtimeMs;
-  if (stats.size < source.size) roster.replace(source);
+  if (stats.size < source.size) roster.contents.replace(source);
   else if (stats.size > source.size || wasTouched) roster.noteWrite(source, stats.size, stats.mtimeMs);
   if (stats.nlink === 0) roster.setStatus(source, "unlinked");
   source.dueAtMs = nextLookMs(nowMs, source.quietSinceMs);

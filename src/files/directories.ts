@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { systemCode } from "../core/errors.ts";
 import { LISTING_AGAIN_FACTOR, LISTING_COST_FACTOR, SWEEP_COLD_MS, SWEEP_WARM_MS } from "../core/limits.ts";
 import type { FileRecord } from "../core/state.ts";
@@ -116,7 +117,7 @@ export class Directories {
       if (full || this.#mayHaveChanged(directory, stats.mtimeNs, nowMs)) {
         await this.#list(directory, folder, stats.mtimeNs);
       } else if (directory.waiting !== undefined) {
-        await this.#families.arrange(directory, folder, directory.waiting);
+        await this.#families.arrange(directory, folder, directory.waiting, -Infinity);
       } else if (isHinted || nowMs - directory.dormantAtMs >= SWEEP_COLD_MS) {
         directory.dormantAtMs = nowMs;
         if (await hasWoken(directory, this.#o.slice)) await this.#list(directory, folder, stats.mtimeNs);
@@ -138,15 +139,26 @@ export class Directories {
     return Math.abs(ageMs) < MTIME_STEP_MS || nowMs - listedAtMs >= maxAgeMs;
   }
 
+  /** Lists the directories in which copies of what was truncated may be. */
+  async lookForCopies(): Promise<void> {
+    const { orphans } = this.#o.roster.contents;
+    for (const orphan of orphans) if (orphan.closed) orphans.delete(orphan);
+    for (const path of new Set(Array.from(orphans, ({ family }) => dirname(family.base)))) {
+      const directory = this.all.get(path);
+      if (directory !== undefined) await this.check(directory, true, false);
+    }
+  }
+
   async #list(directory: Directory, folder: Folder, mtimeBeforeNs: bigint): Promise<void> {
     const { clock, slice, reports } = this.#o;
     const spentBeforeMs = slice.spentMs;
     let mtimeNs = mtimeBeforeNs;
     for (let tries = 1; ; tries++) {
+      const fromMs = clock.monotonicMs();
       const listing = await listDirectory(directory.path, folder, this.#families.listing);
       for (const code of ["directory_missing", "directory_unreadable"]) reports.healed(code, directory.path);
       for (const path of listing.directories) this.#tree.addBelow(directory, path);
-      await this.#families.arrange(directory, folder, listing);
+      await this.#families.arrange(directory, folder, listing, fromMs);
       const now = clock.monotonicMs();
       if (directory.mtimeNs !== mtimeNs) directory.changedAtMs = now;
       directory.listedAtMs = now;
@@ -162,7 +174,7 @@ export class Directories {
   async #vanish(directory: Directory): Promise<void> {
     directory.mtimeNs = undefined;
     directory.isComplete = false;
-    await this.#families.arrange(directory, undefined, emptyListing());
+    await this.#families.arrange(directory, undefined, emptyListing(), this.#o.clock.monotonicMs());
     directory.isComplete = false;
     if (directory.isRoot) {
       const message = `there is no directory ${directory.path}; it is looked for again and again`;

@@ -6,7 +6,9 @@ import type { Look } from "./open.ts";
  * be many thousands, so it keeps no `Look`, and shares the texts of its record.
  */
 export class Dormant {
-  readonly record: FileRecord | undefined;
+  record: FileRecord | undefined;
+  /** Its bytes are the first ones of this content. */
+  copyOf: FileRecord | undefined;
   path: string;
   readonly size: number;
   readonly mtimeMs: number;
@@ -15,8 +17,9 @@ export class Dormant {
   readonly #inode: string;
   readonly #birthtimeMs: number;
 
-  constructor(record: FileRecord | undefined, look: Look) {
+  constructor(record: FileRecord | undefined, look: Look, copyOf?: FileRecord) {
     this.record = record;
+    this.copyOf = copyOf;
     this.path = record?.lastPath === look.path ? record.lastPath : look.path;
     this.size = look.size;
     this.mtimeMs = look.mtimeMs;
@@ -29,6 +32,12 @@ export class Dormant {
   /** `device:inode`; made when asked for. */
   get id(): string {
     return `${this.#device}:${this.#inode}`;
+  }
+
+  /** The content of which it holds the beginning is nowhere else any more. */
+  inherit(record: FileRecord): void {
+    this.record = record;
+    this.copyOf = undefined;
   }
 
   is(look: Look): boolean {

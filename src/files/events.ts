@@ -6,8 +6,12 @@ export interface FileEvents {
   opened(file: SourceFile): void;
   /** It is longer, or was written to without becoming so: read on, the tail check finds out. */
   grown(file: SourceFile): void;
-  /** Truncated or overwritten: `next` is the new content under the same descriptor. */
+  /** Truncated or overwritten: `next` is the new content; `old` has no descriptor until it was `moved`, or is `lost`. */
   replaced(old: SourceFile, next: SourceFile): void;
+  /** Its descriptor leads to a copy now, which may be shorter: what was read stands, what was only looked at does not. */
+  moved(file: SourceFile): void;
+  /** What was not read of it up to its size is gone. */
+  lost(file: SourceFile): void;
   /** Renamed away, unlinked, or back. */
   statusChanged(file: SourceFile): void;
   /** Its descriptor is closed and nothing more comes from it. */

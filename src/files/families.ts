@@ -3,12 +3,14 @@ import { describe } from "../core/errors.ts";
 import { HOT_FOR_MS, WALK_MAX_ENTRIES } from "../core/limits.ts";
 import type { StateStore } from "../core/state.ts";
 import { arrange } from "./arrange.ts";
+import type { Copies } from "./copies.ts";
 import type { Directory } from "./directory.ts";
 import type { ListOptions } from "./entries.ts";
 import { type Entry, Family } from "./family.ts";
 import type { Folder } from "./folder.ts";
 import type { KnownFamilies } from "./known.ts";
 import { type Listing, type Name, lookAtFamily } from "./listing.ts";
+import type { Openings } from "./openings.ts";
 import type { Patterns } from "./patterns.ts";
 import type { Reports } from "./reports.ts";
 import type { Roster } from "./roster.ts";
@@ -18,6 +20,8 @@ import type { Volume } from "./volume.ts";
 export interface FamiliesOptions {
   readonly patterns: Patterns;
   readonly roster: Roster;
+  readonly openings: Openings;
+  readonly copies: Copies;
   readonly state: StateStore;
   readonly known: KnownFamilies;
   readonly clock: Clock;
@@ -59,9 +63,10 @@ export class Families {
 
   /**
    * Looks at the families of a listing and arranges them. Those with files that find no room among the open ones stay in it,
-   * and are all that is looked at the next time. What a listing that is not whole leaves out is not taken for gone.
+   * and are all that is looked at the next time. What a listing that is not whole leaves out is not taken for gone. `fromMs`:
+   * `clock.monotonicMs()` when the listing began.
    */
-  async arrange(directory: Directory, folder: Folder | undefined, listing: Listing): Promise<void> {
+  async arrange(directory: Directory, folder: Folder | undefined, listing: Listing, fromMs: number): Promise<void> {
     const { slice, roster } = this.#o;
     const isAgain = listing === directory.waiting;
     const waiting = new Map<string, Name[]>();
@@ -79,8 +84,8 @@ export class Families {
       }
       const entries = folder === undefined ? [] : await lookAtFamily(names, folder, listing, this.listing);
       if (listing.isWhole || !family.hasMissing(entries)) {
-        const isArranged = this.#arrange(family, entries);
-        if (!isArranged && roster.isFull) {
+        const isArranged = this.#arrange(family, entries, fromMs);
+        if (!isArranged && roster.parking.isFull) {
           isFull = true;
           waiting.set(base, names);
         } else isComplete = isArranged && isComplete;
@@ -97,12 +102,11 @@ export class Families {
     return new Family(base, this.#o.patterns.ownerOf(base), this.#o.clock.monotonicMs() - HOT_FOR_MS);
   }
 
-  #arrange(family: Family, entries: readonly Entry[]): boolean {
-    const { roster, patterns, state, clock, reports, known, volume } = this.#o;
+  #arrange(family: Family, entries: readonly Entry[], listedFromMs: number): boolean {
+    const { reports, known } = this.#o;
     try {
       const oldestKnownMs = known.oldestMs(family.base);
-      const nowMs = clock.nowMs();
-      const complete = arrange(family, entries, { roster, patterns, state, volume, nowMs, oldestKnownMs });
+      const complete = arrange(family, entries, { ...this.#o, listedFromMs, oldestKnownMs });
       for (const { record } of family.members) known.note(family.base, record.seenMtimeMs);
       reports.healed("sweep_failed", family.base);
       return complete;

@@ -1,3 +1,4 @@
+import type { FileRecord } from "../core/state.ts";
 import type { Dormant } from "./dormant.ts";
 import type { Look } from "./open.ts";
 import type { Source } from "./source.ts";
@@ -57,9 +58,15 @@ export class Family {
     this.dormant = NONE;
   }
 
-  /** Whether a file was put aside and looks as it did then. */
-  isAsleep(look: Look): boolean {
-    return this.dormant.find((dormant) => dormant.is(look))?.looksLike(look) === true;
+  /** The file as it was put aside, if it still looks as it did then. */
+  asleep(look: Look): Dormant | undefined {
+    const dormant = this.dormant.find((each) => each.is(look));
+    return dormant?.looksLike(look) === true ? dormant : undefined;
+  }
+
+  /** A file that was put aside because it holds nothing but the beginning of this content. */
+  copyOf(record: FileRecord): Dormant | undefined {
+    return this.dormant.find((dormant) => dormant.copyOf === record);
   }
 
   /** Whether a file of it that is open or was put aside has no entry. */

@@ -2,6 +2,12 @@ import type { FileRecord, StateStore } from "../core/state.ts";
 import { fileKey, hashHead, headOf } from "./head.ts";
 import type { Look } from "./open.ts";
 
+/** What is asked of a file's bytes: the first ones, and whether those before an offset are a remembered tail. */
+export interface Bytes {
+  readonly first: Buffer;
+  endsWith(offset: number, tail: Buffer): boolean;
+}
+
 export interface Identified {
   readonly record: FileRecord;
   /** The state had it. */
@@ -11,7 +17,7 @@ export interface Identified {
 /**
  * Says which journaled record a file's content is, or makes a new one. A name or an inode alone prove nothing: paths are
  * renamed, inodes are used again, files are truncated. The head and the committed size decide; device, birth time and path
- * only choose among candidates. The tail check at the first read has the last word.
+ * only choose among candidates. The tail check at each read has the last word.
  */
 export class Identity {
   readonly #state: StateStore;
@@ -27,20 +33,20 @@ export class Identity {
     for (const record of state.files.values()) this.#index(record);
   }
 
-  /** Finds the record of a file that begins with `first`, or, unless `onlyKnown`, makes one; it is held then. */
-  identify(look: Look, first: Buffer, onlyKnown: boolean): Identified | undefined {
-    const known = this.#recognise(look, first);
-    if (known !== undefined) return { record: known, isKnown: true };
-    return onlyKnown ? undefined : { record: this.introduce(look, headOf(first, false)), isKnown: false };
+  /** Finds the record of a file with these bytes, or, unless `onlyKnown`, makes one; it is held then. */
+  identify(look: Look, bytes: Bytes, onlyKnown: boolean): Identified | undefined {
+    const known = this.#candidates(look).find((candidate) => isSameContent(candidate, look, bytes));
+    if (known !== undefined) {
+      this.hold(known);
+      return { record: known, isKnown: true };
+    }
+    return onlyKnown ? undefined : { record: this.introduce(look, headOf(bytes.first, false)), isKnown: false };
   }
 
-  /** The record of a file that begins with `first` if its content is known. */
-  #recognise(look: Look, first: Buffer): FileRecord | undefined {
-    const record = this.#candidates(look).find((candidate) => isSameContent(candidate, look, first));
-    if (record === undefined) return undefined;
+  /** A file with the content of this record is open. */
+  hold(record: FileRecord): void {
     if (record.goneAtMs !== 0) this.#state.markGone(record, 0);
     this.#held.add(record);
-    return record;
   }
 
   /** A new record for unknown content; held, and durable where its generation is not 0. */
@@ -74,6 +80,15 @@ export class Identity {
 
   isHeld(record: FileRecord): boolean {
     return this.#held.has(record);
+  }
+
+  /** Known contents that are in no open file. */
+  homeless(isWanted: (record: FileRecord) => boolean): FileRecord[] {
+    const records = [];
+    for (const record of this.#state.files.values()) {
+      if (!this.#held.has(record) && !this.#dead.has(record) && isWanted(record)) records.push(record);
+    }
+    return records;
   }
 
   /** The file was closed; it may come back. */
@@ -134,7 +149,7 @@ export class Identity {
   }
 }
 
-function isSameContent(record: FileRecord, look: Look, first: Buffer): boolean {
+function isSameContent(record: FileRecord, look: Look, bytes: Bytes): boolean {
   let leastBytes = record.headBytes;
   for (const cursor of record.cursors.values()) leastBytes = Math.max(leastBytes, cursor.committed);
   if (look.size < leastBytes) return false;
@@ -144,5 +159,21 @@ function isSameContent(record: FileRecord, look: Look, first: Buffer): boolean {
   // Nothing was ever sent of a file without a key: it is enough that it is probably the same one.
   if (record.key === "") return samePlace;
   if (record.device !== look.device && !samePlace) return false;
+  return hasHead(record, bytes.first) && hasTails(record, look.size, bytes) !== false;
+}
+
+/** Whether a file that begins with `first` begins with the head of a record. */
+export function hasHead(record: FileRecord, first: Buffer): boolean {
   return first.length >= record.headBytes && hashHead(first.subarray(0, record.headBytes)) === record.headHash;
+}
+
+/** Whether a file has, up to its size, the bytes before what each sink has committed; undefined when there are none. */
+export function hasTails(record: FileRecord, sizeBytes: number, bytes: Bytes): boolean | undefined {
+  let answer: boolean | undefined;
+  for (const { committed, tail } of record.cursors.values()) {
+    if (tail.length === 0 || committed > sizeBytes) continue;
+    answer = bytes.endsWith(committed, tail);
+    if (!answer) break;
+  }
+  return answer;
 }

@@ -60,7 +60,7 @@ export class Parking implements Descriptors {
 
   /** Closes a file, unless it could not be found again: its name leads elsewhere, or its content has no name yet. */
   park(source: Source): void {
-    if (!this.#roster.ensureKey(source, false) || this.#o.volume.lookAt(source.path)?.id !== source.id) return;
+    if (!this.#roster.contents.ensureKey(source, false) || this.#o.volume.lookAt(source.path)?.id !== source.id) return;
     closeSync(source.fd);
     source.fd = -1;
     source.missingSinceMs = undefined;
@@ -76,7 +76,7 @@ export class Parking implements Descriptors {
     if (opened === undefined) return false;
     source.fd = opened.fd;
     this.#parked.delete(source);
-    if (opened.look.size < source.size) this.#roster.replace(source);
+    if (opened.look.size < source.size) this.#roster.contents.replace(source);
     else this.#roster.noteWrite(source, opened.look.size, opened.look.mtimeMs);
     return source.fd >= 0;
   }

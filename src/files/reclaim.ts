@@ -6,15 +6,15 @@ import type { Log } from "../core/log.ts";
 import type { Directory } from "./directory.ts";
 import type { Dormant } from "./dormant.ts";
 import type { Family } from "./family.ts";
+import type { Openings } from "./openings.ts";
 import type { Patterns } from "./patterns.ts";
 import type { Reports } from "./reports.ts";
-import type { Roster } from "./roster.ts";
 import { parseSibling } from "./siblings.ts";
 import type { Volume } from "./volume.ts";
 
 export interface ReclaimOptions {
   readonly patterns: Patterns;
-  readonly roster: Roster;
+  readonly openings: Openings;
   readonly volume: Volume;
   readonly clock: Clock;
   readonly log: Log;
@@ -92,14 +92,11 @@ export class Reclaim {
    * last moment is still read to the end through the descriptor.
    */
   #reclaim(dormant: Dormant, family: Family): void {
-    const { roster, volume, clock, log, reports } = this.#o;
+    const { openings, volume, clock, log, reports } = this.#o;
     const look = volume.lookAt(dormant.path);
-    if (look === undefined || !dormant.is(look) || !dormant.looksLike(look)) return;
-    const entry = { look, suffix: look.path.slice(family.base.length), matched: false };
-    const how = { status: "rotated", predecessor: undefined, onlyKnown: true, isNewerThanState: false } as const;
-    const source = roster.open(family, entry, how);
-    if (source === undefined || source.record !== dormant.record) return;
-    if (source.size !== look.size || source.mtimeMs !== look.mtimeMs) return;
+    if (look === undefined || dormant.record === undefined || !dormant.is(look) || !dormant.looksLike(look)) return;
+    const source = openings.reopen(family, dormant.record, look);
+    if (source === undefined) return;
     try {
       if (!volume.remove(look, `${basename(family.base)}.${clock.nowMs()}${source.ordinal}`)) return;
     } catch (error) {

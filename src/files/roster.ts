@@ -2,21 +2,22 @@ import { closeSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
 import type { SourceFile, SourceStatus } from "../core/source.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
+import { Contents } from "./contents.ts";
 import { Dormant } from "./dormant.ts";
 import type { FileEvents } from "./events.ts";
-import type { Entry, Family } from "./family.ts";
-import { headOf, readFirst } from "./head.ts";
-import { Identity, type Identified } from "./identity.ts";
+import type { Family } from "./family.ts";
+import { Identity } from "./identity.ts";
 import { type Look, lookAtOpen } from "./open.ts";
 import { Parking } from "./parking.ts";
-import type { Patterns } from "./patterns.ts";
 import type { Reports } from "./reports.ts";
-import { type OpenHow, Source, type SourceFacts } from "./source.ts";
+import { Source, type SourceFacts } from "./source.ts";
 import { Telling } from "./telling.ts";
 import type { Volume } from "./volume.ts";
 
+/** A file's size is journaled again when it is larger by this much: 100 entries a second at 100 MB/s, none for idle files. */
+const SEEN_STEP_BYTES = 1024 * 1024;
+
 export interface RosterOptions {
-  readonly patterns: Patterns;
   readonly state: StateStore;
   readonly maxOpenFiles: number;
   readonly clock: Clock;
@@ -24,6 +25,8 @@ export interface RosterOptions {
   readonly volume: Volume;
   readonly events: FileEvents;
   readonly isNeeded: (source: SourceFile) => boolean;
+  /** A copy of what it held may be in its directory, which is to be listed soon. */
+  onOrphan(orphan: Source): void;
 }
 
 /** Owns every followed file and its descriptor. */
@@ -35,6 +38,7 @@ export class Roster {
   isFirstLook: (base: string) => boolean = () => true;
   readonly #byId = new Map<string, Source>();
   readonly #o: RosterOptions;
+  readonly contents: Contents;
   readonly parking: Parking;
   #ordinal = 0;
 
@@ -42,12 +46,8 @@ export class Roster {
     this.#o = options;
     this.identity = new Identity(options.state);
     this.telling = new Telling(options.events, options.reports);
+    this.contents = new Contents(options, this);
     this.parking = new Parking(options, this);
-  }
-
-  /** No file can be opened, because none can be closed. */
-  get isFull(): boolean {
-    return this.parking.isFull;
   }
 
   /** Followed files by `device:inode`, without replaced ones. */
@@ -55,47 +55,8 @@ export class Roster {
     return this.#byId;
   }
 
-  /**
-   * Opens the file of an entry and finds or makes its record. Undefined when that is not possible now (it has just been
-   * renamed, or all descriptors are in use) or not wanted (`onlyKnown` and it is not).
-   */
-  open(family: Family, entry: Entry, how: OpenHow): Source | undefined {
-    if (!this.parking.makeRoom()) return undefined;
-    const opened = this.#o.volume.open(entry.look);
-    if (opened === undefined) return undefined;
-    const { fd, look } = opened;
-    let identified: Identified | undefined;
-    try {
-      identified = this.identity.identify(look, readFirst(fd), how.onlyKnown);
-    } finally {
-      if (identified === undefined) closeSync(fd);
-    }
-    if (identified === undefined) {
-      family.putAside(new Dormant(undefined, look));
-      return undefined;
-    }
-    const { record, isKnown } = identified;
-    family.wake(look.id);
-    const presentAtStart = this.isFirstLook(family.base);
-    // Known without a cursor: the last run ended before a sink could begin.
-    const isOld = isKnown ? record.cursors.size > 0 : presentAtStart && !how.isNewerThanState;
-    const fromEnd = isOld && this.#o.patterns.inputs[family.input].startAt === "end";
-    const source = this.#add(look, {
-      ...how,
-      record,
-      family,
-      fd,
-      presentAtStart,
-      startOffset: fromEnd ? look.size : 0,
-    });
-    this.telling.tell(source, () => {
-      this.move(source, look.path);
-      this.#o.events.opened(source);
-    });
-    return source;
-  }
-
-  #add(look: Look, facts: Omit<SourceFacts, "ordinal" | "look" | "nowMs">): Source {
+  /** A source for an open file, or for the new content of one. */
+  add(look: Look, facts: Omit<SourceFacts, "ordinal" | "look" | "nowMs">): Source {
     const source = new Source({ ...facts, look, ordinal: this.#ordinal++, nowMs: this.#o.clock.monotonicMs() });
     this.sources.add(source);
     this.#byId.set(source.id, source);
@@ -114,6 +75,7 @@ export class Roster {
   setStatus(source: Source, status: SourceStatus): void {
     if (source.status === status || source.status === "replaced" || source.status === "unlinked") return;
     source.status = status;
+    this.noteSize(source);
     this.#touch(source);
     this.#o.events.statusChanged(source);
   }
@@ -141,6 +103,7 @@ export class Roster {
     if (size > source.size) this.#touch(source);
     source.size = size;
     source.mtimeMs = mtimeMs;
+    if (size - source.record.seenBytes >= SEEN_STEP_BYTES) this.noteSize(source);
     this.#o.events.grown(source);
   }
 
@@ -150,67 +113,74 @@ export class Roster {
     source.family.activeAtMs = source.quietSinceMs;
   }
 
+  /** Gives a source that has no file of its own any more, or only a copy, another file. */
+  seat(source: Source, fd: number, look: Look): void {
+    if (source.fd >= 0) {
+      source.family.putAside(new Dormant(undefined, lookAtOpen(source.fd, source.path), source.record));
+      closeSync(source.fd);
+      this.#byId.delete(source.id);
+    }
+    source.fd = fd;
+    source.id = look.id;
+    source.size = look.size;
+    source.mtimeMs = look.mtimeMs;
+    source.status = "rotated";
+    this.#byId.set(look.id, source);
+    source.family.wake(look.id);
+    this.#touch(source);
+  }
+
+  /** Journals its size, so that a later start can tell how much is lost. Without that, less is known, and nothing else is worse. */
+  noteSize(source: Source): void {
+    try {
+      this.#o.state.noteSize(source.record, source.size);
+    } catch {
+      // The journal cannot be written. That is reported by what depends on it.
+    }
+  }
+
   /** Closes a file that nobody needs. It stays open when it was written to just now. */
   close(source: Source): void {
     const { state, clock } = this.#o;
-    const { record, family } = source;
-    if (source.fd >= 0) {
-      const look = lookAtOpen(source.fd, source.path);
-      if (look.size !== source.size || look.mtimeMs !== source.mtimeMs) return;
-      if (look.links === 0) {
-        this.identity.retire(record);
-        state.markGone(record, clock.nowMs());
-      } else {
+    const { record, family, fd } = source;
+    if (fd >= 0) {
+      const look = lookAtOpen(fd, source.path);
+      if (source.status !== "replaced") {
+        if (look.size !== source.size || look.mtimeMs !== source.mtimeMs) return;
+        // A copy can be shorter than its original was, and a file cut back while pannier was down.
+        if (record.seenBytes > source.size) return this.#lose(source);
+      }
+      if (look.links === 0) this.vanish(family, record, true);
+      else {
         this.identity.release(record);
         family.putAside(new Dormant(record, look));
       }
-      closeSync(source.fd);
+      closeSync(fd);
       source.fd = -1;
       this.#byId.delete(source.id);
-    } else {
-      state.markGone(record, clock.nowMs());
-    }
+    } else state.markGone(record, clock.nowMs());
     this.#forget(source);
   }
 
-  /**
-   * The file has new content: it goes on as a new source with the same descriptor and a record of its own, which is durable
-   * before a byte of it is read. The old source waits for what is in flight. Undefined when it was replaced before.
-   */
-  replace(old: Source): Source | undefined {
-    if (old.fd < 0 || old.status === "replaced") return undefined;
-    const look = lookAtOpen(old.fd, old.path);
-    const record = this.identity.introduce(look, headOf(readFirst(old.fd), false));
-    const next = this.#succeed(old, record, look, 0);
-    this.telling.tell(next, () => this.#o.events.replaced(old, next));
-    return next;
+  /** The end of the content was seen once and is in no file any more. */
+  #lose(source: Source): void {
+    source.size = source.record.seenBytes;
+    source.status = "replaced";
+    this.#o.events.lost(source);
   }
 
-  #succeed(old: Source, record: FileRecord, look: Look, startOffset: number): Source {
-    this.identity.retire(old.record);
-    const { family, presentAtStart, status, predecessor, fd } = old;
-    const next = this.#add(look, { record, family, presentAtStart, startOffset, status, fd, predecessor });
-    next.renamed = old.renamed;
-    if (family.newest === old) family.newest = next;
-    old.fd = -1;
-    old.status = "replaced";
-    return next;
-  }
-
-  /** Gives a file its key, once; see FileCatalogue.ensureKey. */
-  ensureKey(source: Source, force: boolean): boolean {
-    if (source.record.key !== "") return true;
-    if (source.fd < 0) return false;
-    const head = headOf(readFirst(source.fd), force);
-    if (head === undefined) return false;
-    if (this.identity.name(source.record, head)) return true;
-    // The record was made while the file was empty, and now the file begins like one that had its inode before. It goes on
-    // under a raised generation. Nothing was read of it, so nothing is lost: to the old source it is empty.
-    const look = lookAtOpen(source.fd, source.path);
-    const next = this.#succeed(source, this.identity.introduce(look, head), look, source.startOffset);
-    source.size = 0;
-    this.telling.tell(next, () => this.#o.events.replaced(source, next));
-    return false;
+  /** The file of a committed content is gone. The content may live on in a copy; else, with `isForGood`, never again. */
+  vanish(family: Family, record: FileRecord, isForGood: boolean): void {
+    const { state, clock } = this.#o;
+    const copy = family.copyOf(record);
+    if (copy === undefined) {
+      state.markGone(record, clock.nowMs());
+      if (isForGood) this.identity.retire(record);
+      return;
+    }
+    state.moveFile(record, copy.path);
+    this.identity.release(record);
+    copy.inherit(record);
   }
 
   /** No input follows it any more. The state keeps how far it was read, should one do so again. */
@@ -236,10 +206,11 @@ export class Roster {
     this.#o.events.closed(source);
   }
 
-  /** Closes every descriptor; nothing is told and nothing is journaled. */
+  /** Closes every descriptor; nothing is told. */
   stop(): void {
     for (const source of this.sources) {
       if (source.fd >= 0) closeSync(source.fd);
+      this.noteSize(source);
       source.fd = -1;
       source.closed = true;
     }

@@ -20,6 +20,11 @@ export function parseSibling(name: string, isWatched: (base: string) => boolean)
   return undefined;
 }
 
+/** What follows a base name says that this is a rotated sibling, or nothing follows. */
+export function isInFamily(path: string, base: string): boolean {
+  return path === base || (path.startsWith(base) && SUFFIX.test(path.slice(base.length)));
+}
+
 export interface Ordered {
   /** "" for the file that still has the base name. */
   readonly suffix: string;

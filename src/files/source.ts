@@ -12,7 +12,6 @@ export interface SourceFacts {
   readonly startOffset: number;
   readonly status: SourceStatus;
   readonly fd: number;
-  readonly predecessor: Source | undefined;
   /** `clock.monotonicMs()`. */
   readonly nowMs: number;
 }
@@ -31,19 +30,23 @@ export class Source implements SourceFile {
   mtimeMs: number;
   quietSinceMs: number;
   /** `device:inode`. */
-  readonly id: string;
+  id: string;
   family: Family;
   /** It was seen under another base name before, so it was renamed away on purpose. */
   renamed = false;
+  /** The next content of the file that was its own. */
+  successor: Source | undefined = undefined;
   /** Tells the other stages of it; undefined once they know. */
   untold: (() => void) | undefined = undefined;
   /** `clock.monotonicMs()` since when a parked file is at none of its names. */
   missingSinceMs: number | undefined = undefined;
+  /** `clock.monotonicMs()` when its content was found to be gone from its file; Infinity when it is not, or settled. */
+  orphanedAtMs = Infinity;
   /** No descriptor and nothing in flight. */
   closed = false;
   /** `clock.monotonicMs()` when it is looked at next. */
   dueAtMs = 0;
-  #predecessor: Source | undefined;
+  #predecessor: Source | undefined = undefined;
 
   constructor(facts: SourceFacts) {
     const { look, family } = facts;
@@ -60,7 +63,6 @@ export class Source implements SourceFile {
     this.size = look.size;
     this.mtimeMs = look.mtimeMs;
     this.quietSinceMs = facts.nowMs;
-    this.#predecessor = facts.predecessor;
   }
 
   /** Some sink still wants it, but its descriptor was needed for others: it is opened again when it is its turn. */
@@ -79,14 +81,31 @@ export class Source implements SourceFile {
     if (this.#predecessor?.closed === true) this.#predecessor = undefined;
     return this.#predecessor;
   }
+
+  /** It, or what its file holds now if that is something else. */
+  get latest(): Source {
+    return this.status === "replaced" && this.successor !== undefined ? this.successor.latest : this;
+  }
+
+  precededBy(older: Source | undefined): void {
+    this.#predecessor = older;
+  }
 }
 
 /** How an entry is to be opened. */
 export interface OpenHow {
   readonly status: SourceStatus;
-  readonly predecessor: Source | undefined;
   /** Only if the state knows it. */
   readonly onlyKnown: boolean;
   /** It came after a file of its family that the state knows. */
+  readonly isNewerThanState: boolean;
+}
+
+/** How an open file that was identified is begun. */
+export interface BeginHow {
+  readonly status: SourceStatus;
+  readonly record: FileRecord;
+  /** The state had the record. */
+  readonly isKnown: boolean;
   readonly isNewerThanState: boolean;
 }

@@ -117,6 +117,7 @@ export class Sweep {
       const hinted = this.#takeHints();
       const directoriesAtMs = await this.#checkDirectories(isFull, hinted);
       const sourcesAtMs = await this.#checkSources(isFull, hinted);
+      await this.#o.directories.lookForCopies();
       wakeAtMs = Math.min(directoriesAtMs, sourcesAtMs, Math.max(this.#rootsDueMs, this.#directoriesNotBeforeMs));
       const nowMs = this.#o.clock.monotonicMs();
       if (hinted.size > 0) this.#hintNotBeforeMs = nowMs + HINT_COST_FACTOR * (nowMs - startMs);

@@ -5,6 +5,7 @@ import type { Segment } from "../core/segment.ts";
 import type { SourceFile } from "../core/source.ts";
 import type { Boundary, CursorRecord } from "../core/state.ts";
 import type { EventIdSeed } from "../batches/event-id.ts";
+import { type ReadBuffer, readAt } from "../files/follow.ts";
 
 /**
  * Where one sink stands in one file. `record` is what the journal knows; the rest is made again from it at each start.
@@ -88,6 +89,17 @@ export class Cursor {
   isThrough(size: number): boolean {
     if (this.record.committed >= size || this.file.status === "replaced") return true;
     return !this.queued && this.uncommitted.length === 0 && this.scannedTo >= size;
+  }
+
+  /** The file's descriptor leads to a copy now. What was read stands there too, as far as it reaches; the rest is looked at again. */
+  rescan(): void {
+    this.scannedTo = this.read;
+    this.lineEnd = 0;
+  }
+
+  /** Whether the bytes before `read` are those that were read. */
+  isIntact(buffer: ReadBuffer): boolean {
+    return readAt(this.file, this.read, 0, this.readTail.bytes, this.readTail.length, buffer).status !== "changed";
   }
 
   get unread(): number {

@@ -42,7 +42,8 @@ export function nextCommit(cursor: Cursor): Commit | undefined {
   const first = cursor.uncommitted[0];
   if (first === undefined || !first.settled) return undefined;
   const { to, tail, lastTime, terms } = first;
-  return { file: cursor.file.record, cursor: cursor.record, committed: to, tail, lastTime, terms };
+  const { file, record } = cursor;
+  return { file: file.record, cursor: record, committed: to, tail, lastTime, terms, seenBytes: file.size };
 }
 
 /**

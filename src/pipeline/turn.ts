@@ -54,6 +54,8 @@ export class TurnReader {
 
   /** One turn of a cursor whose file key is known. */
   turn(cursor: Cursor, batch: Batch): Turn {
+    // A copy can be shorter than what was read of its original.
+    if (cursor.read > cursor.file.size) return "idle";
     const boundary = cursor.boundaryAt(cursor.read);
     if (boundary !== undefined) return this.#takeBounded(cursor, batch, boundary);
     if (cursor.lineEnd === 0 && cursor.scannedTo > cursor.read) return this.#scan(cursor);
@@ -197,7 +199,11 @@ export class TurnReader {
     const endFrom = Math.max(from, to - TAIL_BYTES);
     const ending = readAt(cursor.file, endFrom, to - endFrom, NO_TAIL, 0, this.#buffer);
     if (ending.status !== "ok") return ending.status;
-    if (ending.end - ending.start < to - endFrom) return "changed";
+    if (ending.end - ending.start < to - endFrom) {
+      // The file ends before: a copy that is shorter than its original. What is there is looked at anew.
+      cursor.record.boundaries = cursor.record.boundaries.filter((other) => other !== boundary);
+      return "progress";
+    }
     const lineEnd = lineEndBytes(bytes, ending.start, ending.end);
     this.#tail.set(bytes, ending.start, ending.end);
 

@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  copyFileSync,
   mkdtempSync,
   readdirSync,
   readlinkSync,
@@ -47,6 +48,12 @@ export class LogDirectory {
 
   /** app.log → app.log.1 → app.log.2 → …, as logrotate does; `create` makes a new empty file. */
   rotateFile(name: string, create = true): void {
+    this.#shift(name);
+    renameSync(this.at(name), this.at(`${name}.1`));
+    if (create) writeFileSync(this.at(name), "");
+  }
+
+  #shift(name: string): void {
     const numbers = readdirSync(this.path)
       .map((other) => new RegExp(`^${name.replaceAll(".", "\\.")}\\.(\\d+)$`).exec(other)?.[1])
       .filter((number) => number !== undefined)
@@ -54,8 +61,18 @@ export class LogDirectory {
     for (const number of numbers.toSorted((a, b) => b - a)) {
       renameSync(this.at(`${name}.${number}`), this.at(`${name}.${number + 1}`));
     }
-    renameSync(this.at(name), this.at(`${name}.1`));
-    if (create) writeFileSync(this.at(name), "");
+  }
+
+  /** app.log.1 → app.log.2 → …, and app.log → a new app.log.1 by copying, as logrotate's copytruncate begins. */
+  copyFile(name: string, toBytes?: number): void {
+    this.#shift(name);
+    copyFileSync(this.at(name), this.at(`${name}.1`));
+    if (toBytes !== undefined) truncateSync(this.at(`${name}.1`), toBytes);
+  }
+
+  copyTruncate(name: string): void {
+    this.copyFile(name);
+    this.truncateFile(name);
   }
 
   renameFile(from: string, to: string): void {
@@ -145,6 +162,7 @@ export class Follower {
       clock: this.#clock,
       log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
       isNeeded: (file) => this.#isNeeded(file),
+      isIntact: (file) => this.#isIntact(file),
       events: {
         opened: (file) => {
           this.events.push(`opened ${nameOf(file)}`);
@@ -156,8 +174,15 @@ export class Follower {
         },
         replaced: (old, next) => {
           this.events.push(`replaced ${nameOf(old)}`);
-          this.#abandon(old);
           this.#begin(next);
+        },
+        moved: (file) => {
+          this.events.push(`moved ${nameOf(file)}`);
+          this.#readings.get(file.ordinal)!.awake = true;
+        },
+        lost: (file) => {
+          this.events.push(`lost ${nameOf(file)}`);
+          this.#abandon(file);
         },
         statusChanged: (file) => this.events.push(`${file.status} ${nameOf(file)}`),
         closed: (file) => {
@@ -274,8 +299,8 @@ export class Follower {
   #read(reading: Reading): boolean {
     const { file, tail } = reading;
     const before = file.predecessor && this.#readings.get(file.predecessor.ordinal);
-    if (before !== undefined && before.read < before.file.size) return false;
-    if (isReplaced(file) || !reading.awake || !this.catalogue.reopen(file)) return false;
+    if (before !== undefined && !isReplaced(before.file) && before.read < before.file.size) return false;
+    if (isReplaced(file) || !reading.awake || !this.catalogue.reopen(file) || reading.read > file.size) return false;
     if (!this.catalogue.ensureKey(file, file.status !== "live")) return isReplaced(file);
     const chunk = readAt(file, reading.read, 65_536, tail.bytes, tail.length, this.#buffer);
     if (chunk.status === "changed") {
@@ -315,8 +340,15 @@ export class Follower {
         tail: tail.copy(),
         lastTime: "",
         terms: { delivered, filtered: 0, deadLettered: 0, cut: 0, lost: 0 },
+        seenBytes: file.size,
       },
     ]);
+  }
+
+  #isIntact(file: SourceFile): boolean {
+    const reading = this.#readings.get(file.ordinal);
+    if (reading === undefined) return true;
+    return readAt(file, reading.read, 0, reading.tail.bytes, reading.tail.length, this.#buffer).status !== "changed";
   }
 
   #isNeeded(file: SourceFile): boolean {

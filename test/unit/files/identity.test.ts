@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import type { FileRecord, StateStore } from "../../../src/core/state.ts";
 import { headOf } from "../../../src/files/head.ts";
-import { Identity } from "../../../src/files/identity.ts";
+import { type Bytes, Identity } from "../../../src/files/identity.ts";
 import { type Look, lookAtOpen } from "../../../src/files/open.ts";
 import { openState } from "../../../src/state/open.ts";
 import { SILENT } from "./follower.ts";
@@ -44,10 +44,15 @@ function look(facts: Partial<Look> = {}): Look {
 
 const FIRST = Buffer.from("first line\nsecond line\n");
 
+/** A file that begins with these bytes and has the tails that are asked for, or has not. */
+function bytes(first: Buffer = FIRST, hasTail = true): Bytes {
+  return { first, endsWith: () => hasTail };
+}
+
 /** The file was followed, shipped up to byte 50, and closed. */
 function shipped(facts: Partial<Look> = {}, first = FIRST): FileRecord {
   const identity = new Identity(state);
-  const { record } = identity.identify(look(facts), first, false)!;
+  const { record } = identity.identify(look(facts), bytes(first), false)!;
   expect(identity.name(record, headOf(first, false)!)).toBe(true);
   const cursor = state.openCursor(record, "sink", 0);
   const terms = { delivered: 50, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
@@ -57,7 +62,7 @@ function shipped(facts: Partial<Look> = {}, first = FIRST): FileRecord {
 
 /** What a new run makes of a file that it finds. */
 function recognised(facts: Partial<Look>, first = FIRST): FileRecord | undefined {
-  return new Identity(state).identify(look(facts), first, true)?.record;
+  return new Identity(state).identify(look(facts), bytes(first), true)?.record;
 }
 
 test.each<[string, Partial<Look>]>([
@@ -99,7 +104,7 @@ test("a file with another head is another one, of generation 0", () => {
   shipped();
   const first = Buffer.from("other line\n");
   expect(recognised({}, first)).toBeUndefined();
-  expect(new Identity(state).identify(look(), first, false)!.record.generation).toBe(0);
+  expect(new Identity(state).identify(look(), bytes(first), false)!.record.generation).toBe(0);
 });
 
 test("a file with the same inode and head that is another one gets the next generation", () => {
@@ -119,19 +124,19 @@ test("only the latest content of an inode can still be there", () => {
 
 test("a file that was seen to be deleted never comes back, however alike the next one is", () => {
   const identity = new Identity(state);
-  const { record } = identity.identify(look(), FIRST, false)!;
+  const { record } = identity.identify(look(), bytes(FIRST), false)!;
   expect(identity.name(record, headOf(FIRST, false)!)).toBe(true);
   identity.retire(record);
-  const next = identity.identify(look(), FIRST, false)!;
+  const next = identity.identify(look(), bytes(FIRST), false)!;
   expect(next.isKnown).toBe(false);
   expect(next.record.generation).toBe(1);
 });
 
 test("one record is not two files: the same inode number on two devices", () => {
   const identity = new Identity(state);
-  const one = identity.identify(look(), FIRST, false)!.record;
+  const one = identity.identify(look(), bytes(FIRST), false)!.record;
   identity.name(one, headOf(FIRST, false)!);
-  const two = identity.identify(look({ device: "2" }), FIRST, false)!.record;
+  const two = identity.identify(look({ device: "2" }), bytes(FIRST), false)!.record;
   expect(two).not.toBe(one);
   expect(two.generation).toBe(1);
 });
@@ -139,7 +144,7 @@ test("one record is not two files: the same inode number on two devices", () => 
 test("a record that was made for an empty file may find its generation taken", () => {
   shipped();
   const identity = new Identity(state);
-  const { record } = identity.identify(look({ size: 0, birthtimeMs: 600 }), Buffer.alloc(0), false)!;
+  const { record } = identity.identify(look({ size: 0, birthtimeMs: 600 }), bytes(Buffer.alloc(0)), false)!;
   expect(record.generation).toBe(0);
   expect(identity.name(record, headOf(FIRST, false)!)).toBe(false);
   expect(record.key).toBe("");

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { array, asyncProperty, assert, constantFrom } from "fast-check";
 import { expect, test } from "vitest";
 import { TAIL_QUIET_ROTATED_MS } from "../../../src/core/limits.ts";
@@ -10,6 +10,10 @@ const ACTIONS = [
   "rotate",
   "rotate without a new file",
   "move away",
+  "copytruncate",
+  "copytruncate",
+  "copy",
+  "copy and delete",
   "truncate",
   "overwrite",
   "delete",
@@ -17,7 +21,10 @@ const ACTIONS = [
   "look",
   "wait",
   "restart",
+  "restart unseen",
 ] as const;
+
+const TICK_MS = 12;
 
 /**
  * A model of a hundred lines would be the whole follower; this one is smaller. The application may do anything to a file
@@ -30,6 +37,9 @@ class Application {
   readonly places = new Map<string, string>();
   follower!: Follower;
   #moved = 0;
+  /** The follower has looked since app.log was made. */
+  #isSeen = true;
+  #hasBackup = false;
 
   async start(): Promise<void> {
     const { logs, places } = this;
@@ -39,6 +49,7 @@ class Application {
   async look(): Promise<void> {
     await this.follower.catchUp();
     this.read.push(...this.follower.lines.splice(0));
+    this.#isSeen = true;
   }
 
   append(): void {
@@ -56,14 +67,17 @@ class Application {
     const { logs } = this;
     const names = readdirSync(logs.path);
     const exists = names.includes("app.log");
+    if (!exists || action === "rotate") this.#isSeen = false;
     if (action === "append") this.append();
     else if (action === "look") await this.look();
     else if (action === "wait") await this.#wait();
-    else if (action === "restart") await this.#restart();
+    else if (action === "restart") await this.#restart(true);
+    else if (action === "restart unseen") await this.#restart(false);
     else if (action === "drop the oldest") await this.#dropOldest(names);
     else if (!exists) this.append();
     else if (action === "rotate") logs.rotateFile("app.log");
     else if (action === "rotate without a new file") logs.rotateFile("app.log", false);
+    else if (action.startsWith("copy")) await this.#copy(action);
     else if (action === "move away") logs.renameFile("app.log", `moved-${this.#moved++}.log`);
     else await this.#destroy(action);
   }
@@ -74,8 +88,23 @@ class Application {
     await this.look();
   }
 
-  async #restart(): Promise<void> {
-    await this.look();
+  async #copy(action: string): Promise<void> {
+    const { logs } = this;
+    if (!this.#isSeen) await this.look();
+    // Of several mere copies the journal knows the last.
+    if (action === "copy" && this.#hasBackup) return;
+    this.#hasBackup ||= action === "copy";
+    // Files of one tick of the clock have no order in which they were born.
+    while (Date.now() - statSync(logs.at("app.log")).birthtimeMs < TICK_MS);
+    logs.copyFile("app.log");
+    // A mere copy is known by its original, so they must be seen together.
+    if (action === "copy") await this.look();
+    if (action === "copytruncate") logs.truncateFile("app.log");
+    if (action === "copy and delete") logs.deleteFile("app.log");
+  }
+
+  async #restart(looks: boolean): Promise<void> {
+    if (looks) await this.look();
     await this.follower.stop();
     await this.start();
   }
@@ -89,7 +118,7 @@ class Application {
     if (oldest !== undefined) this.logs.deleteFile(oldest);
   }
 
-  async #destroy(action: "truncate" | "overwrite" | "delete"): Promise<void> {
+  async #destroy(action: string): Promise<void> {
     await this.look();
     if (action === "delete") return this.logs.deleteFile("app.log");
     this.logs.truncateFile("app.log");
@@ -115,7 +144,7 @@ test(
           await leaveNothing(application.follower, application.logs);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 80 },
     );
   },
 );

@@ -1,0 +1,35 @@
+import { readSync } from "node:fs";
+
+/** Compared at once. */
+const BLOCK_BYTES = 4_096;
+/** Places in which two files are compared: with the first and the last block, and others evenly between them. */
+const BLOCKS_MAX = 16;
+
+const block: Buffer = Buffer.alloc(BLOCK_BYTES);
+const other: Buffer = Buffer.alloc(BLOCK_BYTES);
+
+/** Whether the bytes of a file right before `offset` are `tail`. */
+export function endsWith(fd: number, offset: number, tail: Buffer): boolean {
+  const count = readSync(fd, block, 0, tail.length, offset - tail.length);
+  return count === tail.length && block.compare(tail, 0, tail.length, 0, tail.length) === 0;
+}
+
+/**
+ * Whether the first `bytes` bytes of two files are the same. Of a long file only samples are compared, its first and last
+ * block among them, since it may have gigabytes and is looked at while nothing else runs.
+ */
+export function beginAlike(one: number, two: number, bytes: number): boolean {
+  const last = Math.max(0, bytes - BLOCK_BYTES);
+  const step = Math.max(BLOCK_BYTES, Math.ceil(last / (BLOCKS_MAX - 1)));
+  for (let at = 0; at < last; at += step) if (!isSameBlock(one, two, at, BLOCK_BYTES)) return false;
+  return isSameBlock(one, two, last, bytes - last);
+}
+
+function isSameBlock(one: number, two: number, at: number, bytes: number): boolean {
+  const count = readSync(one, block, 0, bytes, at);
+  return count === bytes && readSync(two, other, 0, bytes, at) === bytes && equal(bytes);
+}
+
+function equal(bytes: number): boolean {
+  return block.compare(other, 0, bytes, 0, bytes) === 0;
+}

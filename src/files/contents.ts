@@ -1,0 +1,106 @@
+import type { Clock } from "../core/clock.ts";
+import type { FileRecord, StateStore } from "../core/state.ts";
+import type { FileEvents } from "./events.ts";
+import { headOf, readFirst } from "./head.ts";
+import { type Look, type Opened, lookAtOpen } from "./open.ts";
+import type { Roster } from "./roster.ts";
+import type { Source } from "./source.ts";
+
+export interface ContentsOptions {
+  readonly state: StateStore;
+  readonly clock: Clock;
+  readonly events: FileEvents;
+  /** Its directory is to be listed soon: a copy of what it held may be there. */
+  onOrphan(orphan: Source): void;
+}
+
+/**
+ * What becomes of an open file when its content turns out to be another one. The file goes on as a new source. The old
+ * source, an orphan now, waits for one listing of its directory: copytruncate copies before it truncates, so what is left of
+ * the old content is there already. The orphan then goes on with the copy as its file, at the same offsets and under the
+ * same key, or its unread bytes are lost.
+ */
+export class Contents {
+  readonly orphans: Set<Source> = new Set();
+  readonly #o: ContentsOptions;
+  readonly #roster: Roster;
+
+  constructor(options: ContentsOptions, roster: Roster) {
+    this.#o = options;
+    this.#roster = roster;
+  }
+
+  /**
+   * The file has new content: it goes on as a new source with the same descriptor and a record of its own, which is durable
+   * before a byte of it is read. Undefined when it was replaced before.
+   */
+  replace(old: Source): Source | undefined {
+    if (old.fd < 0 || old.status === "replaced") return undefined;
+    const look = lookAtOpen(old.fd, old.path);
+    this.#roster.noteSize(old);
+    const next = this.#succeed(old, headOf(readFirst(old.fd), false), look, 0);
+    old.orphanedAtMs = this.#o.clock.monotonicMs();
+    this.orphans.add(old);
+    this.#o.onOrphan(old);
+    return next;
+  }
+
+  #succeed(old: Source, head: Buffer | undefined, look: Look, startOffset: number): Source {
+    const { events } = this.#o;
+    const roster = this.#roster;
+    const record = roster.identity.introduce(look, head);
+    roster.identity.retire(old.record);
+    const { family, presentAtStart, status, fd } = old;
+    const next = roster.add(look, { record, family, presentAtStart, startOffset, status, fd });
+    next.precededBy(old);
+    next.renamed = old.renamed;
+    if (family.newest === old) family.newest = next;
+    old.fd = -1;
+    old.status = "replaced";
+    old.successor = next;
+    roster.telling.tell(next, () => events.replaced(old, next));
+    return next;
+  }
+
+  /** Gives a file its key, once; see FileCatalogue.ensureKey. */
+  ensureKey(source: Source, force: boolean): boolean {
+    if (source.record.key !== "") return true;
+    if (source.fd < 0) return false;
+    const head = headOf(readFirst(source.fd), force);
+    if (head === undefined) return false;
+    if (this.#roster.identity.name(source.record, head)) return true;
+    // The record was made while the file was empty, and now the file begins like one that had its inode before. It goes on
+    // under a raised generation. Nothing was read of it, so nothing is lost: to the old source it is empty.
+    source.size = 0;
+    this.#succeed(source, head, lookAtOpen(source.fd, source.path), source.startOffset);
+    return false;
+  }
+
+  /** A copy has what is left of an orphan's content, or a longer one has more of it than the one it has. The journal knows it before anything is read from there. */
+  reseat(orphan: Source, { fd, look }: Opened): void {
+    const { state, events } = this.#o;
+    const roster = this.#roster;
+    journalCopy(state, orphan.record, look);
+    roster.identity.hold(orphan.record);
+    roster.seat(orphan, fd, look);
+    this.#forget(orphan);
+    roster.move(orphan, look.path);
+    events.moved(orphan);
+  }
+
+  /** There is no copy: what was not read of an orphan is gone. */
+  abandon(orphan: Source): void {
+    this.#forget(orphan);
+    this.#o.events.lost(orphan);
+  }
+
+  #forget(orphan: Source): void {
+    orphan.orphanedAtMs = Infinity;
+    this.orphans.delete(orphan);
+  }
+}
+
+/** Says in the journal that a file holds the beginning of a record's content. */
+export function journalCopy(state: StateStore, record: FileRecord, { device, inode, birthtimeMs }: Look): void {
+  state.addCopy(record, { device, inode, birthtimeMs });
+}

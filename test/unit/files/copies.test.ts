@@ -1,0 +1,298 @@
+import { copyFileSync, linkSync, mkdirSync, statSync } from "node:fs";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { TAIL_QUIET_ROTATED_MS } from "../../../src/core/limits.ts";
+import type { FileRecord } from "../../../src/core/state.ts";
+import { Follower, type FollowerOptions, LogDirectory, leaveNothing } from "./follower.ts";
+
+let logs: LogDirectory;
+let follower: Follower;
+/** Every line by key and offset: two lines in one place make the follower throw. */
+let places: Map<string, string>;
+
+beforeEach(() => {
+  logs = new LogDirectory();
+  mkdirSync(logs.path);
+  places = new Map();
+});
+
+afterEach(async () => {
+  await leaveNothing(follower, logs);
+});
+
+async function follow(options: Partial<FollowerOptions> = {}): Promise<string[]> {
+  follower = await Follower.start({ root: logs.root, inputs: [{ paths: [logs.at("app.log")] }], places, ...options });
+  return follower.catchUp();
+}
+
+/** Stops and starts again; what happens to the files meanwhile happens while nobody looks. */
+async function whileDown(change: () => void, options: Partial<FollowerOptions> = {}): Promise<string[]> {
+  await follower.stop();
+  change();
+  return follow(options);
+}
+
+/** What is done to the files is seen at once, or only by the next run. */
+const LIVE_OR_DOWN: readonly [string, (change: () => void) => Promise<string[]>][] = [
+  [
+    "live",
+    async (change) => {
+      change();
+      const before = follower.lines.length;
+      return (await follower.catchUp()).slice(before);
+    },
+  ],
+  ["while pannier was down", whileDown],
+];
+
+function recordAt(name: string): FileRecord | undefined {
+  return follower.file(name)?.record;
+}
+
+/** The offset of a line, and the record of its file by its first path. */
+function offsetsOf(line: string): number[] {
+  return [...places].filter(([, text]) => text === line).map(([place]) => Number(place.split(" ")[1]));
+}
+
+for (const [when, after] of LIVE_OR_DOWN) {
+  test(`copytruncate, ${when}: the copy is not read again, and what it has beyond is read from it`, async () => {
+    logs.appendToFile("app.log", "one");
+    await follow();
+    const { key } = recordAt("app.log")!;
+    const lines = await after(() => {
+      logs.appendToFile("app.log", "two");
+      logs.copyTruncate("app.log");
+      logs.appendToFile("app.log", "three");
+    });
+    expect(lines.toSorted()).toEqual(["three", "two"]);
+    expect(recordAt("app.log.1")!.key).toBe(key);
+    expect(offsetsOf("two")).toEqual([4]);
+    expect(follower.lostBytes).toBe(0);
+  });
+
+  test(`copytruncate, grown past the old end, ${when}`, async () => {
+    logs.appendToFile("app.log", "one");
+    await follow();
+    const lines = await after(() => {
+      logs.appendToFile("app.log", "two");
+      logs.copyTruncate("app.log");
+      logs.appendToFile("app.log", "three", "four", "five");
+    });
+    expect(lines.toSorted()).toEqual(["five", "four", "three", "two"]);
+    expect(follower.lostBytes).toBe(0);
+  });
+
+  test(`copytruncate of a file with a header, grown past the old end, ${when}`, async () => {
+    logs.appendToFile("app.log", "# header", "one");
+    await follow();
+    const lines = await after(() => {
+      logs.appendToFile("app.log", "two");
+      logs.copyTruncate("app.log");
+      logs.appendToFile("app.log", "# header", "eno", "owt", "eerht");
+    });
+    expect(lines.toSorted()).toEqual(["# header", "eerht", "eno", "owt", "two"]);
+    expect(recordAt("app.log")!.generation).toBe(1);
+  });
+
+  test(`copytruncate three times, the copies moved on, ${when}`, async () => {
+    logs.appendToFile("app.log", "one");
+    await follow();
+    const lines = await after(() => {
+      for (const line of ["two", "three", "four"]) {
+        logs.appendToFile("app.log", line);
+        logs.copyTruncate("app.log");
+      }
+      logs.appendToFile("app.log", "five");
+    });
+    expect(lines.toSorted()).toEqual(["five", "four", "three", "two"]);
+  });
+
+  test(`a copy of a file that is committed, and truncated, ${when}: nothing is read twice`, async () => {
+    logs.appendToFile("app.log", "one", "two");
+    await follow();
+    expect(await after(() => logs.copyTruncate("app.log"))).toEqual([]);
+    expect(await whileDown(() => logs.rotateFile("app.log"))).toEqual([]);
+    logs.appendToFile("app.log", "three");
+    expect(await follower.catchUp()).toEqual(["three"]);
+  });
+
+  test(`a copy with a last line that has no end, ${when}`, async () => {
+    logs.writeFile("app.log", "one\ntw");
+    await follow();
+    await after(() => {
+      logs.copyTruncate("app.log");
+      logs.appendToFile("app.log", "o", "three");
+    });
+    expect(follower.file("app.log.1")!.size).toBe(6);
+    expect([...follower.places.values()].toSorted()).toEqual(["o", "one", "three"]);
+    expect(follower.lostBytes).toBe(0);
+  });
+
+  test(`a copy and then the file deleted, ${when}: the copy takes its place`, async () => {
+    logs.appendToFile("app.log", "one");
+    await follow();
+    const { key } = recordAt("app.log")!;
+    const lines = await after(() => {
+      logs.appendToFile("app.log", "two");
+      logs.copyFile("app.log");
+      logs.deleteFile("app.log");
+      logs.appendToFile("app.log", "three");
+    });
+    expect(lines.toSorted()).toEqual(["three", "two"]);
+    follower.letPass(TAIL_QUIET_ROTATED_MS);
+    await follower.catchUp();
+    expect(await whileDown(() => undefined)).toEqual([]);
+    const record = [...follower.state.files.values()].find((each) => each.key === key)!;
+    expect(record).toMatchObject({ lastPath: logs.at("app.log.1"), goneAtMs: 0 });
+  });
+
+  test(`a dated copy, ${when}`, async () => {
+    logs.appendToFile("app.log", "one");
+    await follow();
+    const lines = await after(() => {
+      logs.appendToFile("app.log", "two");
+      copyFileSync(logs.at("app.log"), logs.at("app.log-20261123"));
+      logs.truncateFile("app.log");
+      logs.appendToFile("app.log", "three");
+    });
+    expect(lines.toSorted()).toEqual(["three", "two"]);
+  });
+
+  test(`a copy that was compressed at once, ${when}: what was not read is lost, the rest goes on`, async () => {
+    logs.appendToFile("app.log", "one");
+    await follow();
+    logs.appendToFile("app.log", "two");
+    await follower.catalogue.sweep();
+    const lines = await after(() => {
+      logs.copyTruncate("app.log");
+      logs.renameFile("app.log.1", "app.log.1.gz");
+      logs.appendToFile("app.log", "x");
+    });
+    expect(lines).toEqual(["x"]);
+    const lost = follower.lostBytes + follower.said.filter(({ code }) => code === "bytes_lost").length * 4;
+    expect(lost).toBe(4);
+  });
+}
+
+test("a copy that is there before the truncation is held back, over a restart as well", async () => {
+  logs.appendToFile("app.log", "one", "two");
+  await follow();
+  logs.copyFile("app.log");
+  expect(await follower.catchUp()).toEqual(["one", "two"]);
+  expect(await whileDown(() => undefined)).toEqual([]);
+  logs.appendToFile("app.log", "three");
+  expect(await follower.catchUp()).toEqual(["three"]);
+  expect(follower.openNames()).toEqual(["app.log"]);
+  logs.truncateFile("app.log");
+  logs.appendToFile("app.log", "four");
+  expect(await follower.catchUp()).toEqual(["three", "four"]);
+  expect(follower.openNames()).toEqual(["app.log", "app.log.1"]);
+});
+
+test("a copy grows while it is made, from nothing on", async () => {
+  logs.appendToFile("app.log", "one", "two");
+  await follow();
+  for (const bytes of [0, 2, 4, 7, 8]) {
+    copyFileSync(logs.at("app.log"), logs.at("app.log.1"));
+    logs.truncateFile("app.log.1", bytes);
+    await follower.catchUp();
+  }
+  expect(follower.lines).toEqual(["one", "two"]);
+  logs.truncateFile("app.log");
+  expect(await follower.catchUp()).toEqual(["one", "two"]);
+  expect(follower.lostBytes).toBe(0);
+});
+
+test("a copy that turns out to be another file is read as one", async () => {
+  logs.appendToFile("app.log", "one", "two");
+  await follow();
+  logs.copyFile("app.log");
+  await follower.catchUp();
+  logs.appendToFile("app.log.1", "three");
+  expect(await follower.catchUp()).toEqual(["one", "two", "one", "two", "three"]);
+});
+
+test("a copy that is shorter than what was read: nothing again, and what is in neither is lost once it is finished", async () => {
+  logs.appendToFile("app.log", "one", "two");
+  await follow();
+  logs.copyFile("app.log", 4);
+  await follower.catchUp();
+  logs.appendToFile("app.log", "three");
+  await follower.catalogue.sweep();
+  logs.truncateFile("app.log");
+  expect(await follower.catchUp()).toEqual(["one", "two"]);
+  expect(follower.lostBytes).toBe(0);
+  follower.letPass(TAIL_QUIET_ROTATED_MS);
+  await follower.catchUp();
+  await follower.catchUp();
+  expect(follower.lostBytes).toBe(6);
+  expect(await whileDown(() => undefined)).toEqual([]);
+});
+
+test("a copy that was held back and compressed: its original is all there, nothing is lost", async () => {
+  logs.appendToFile("app.log", "one");
+  await follow();
+  logs.copyFile("app.log");
+  await follower.catchUp();
+  logs.renameFile("app.log.1", "app.log.1.gz");
+  logs.appendToFile("app.log", "two");
+  expect(await follower.catchUp()).toEqual(["one", "two"]);
+  expect(follower.lostBytes).toBe(0);
+  expect(follower.saidCodes()).not.toContain("bytes_lost");
+});
+
+test("rotated away unseen, and alike: a file that is older than the live one is no copy of it", async () => {
+  logs.appendToFile("app.log", "zero");
+  await follow();
+  logs.rotateFile("app.log", false);
+  logs.appendToFile("app.log", "same");
+  logs.rotateFile("app.log", false);
+  const born = statSync(logs.at("app.log.1")).birthtimeMs;
+  while (Date.now() - born < 12);
+  logs.appendToFile("app.log", "same");
+  expect(await follower.catchUp()).toEqual(["zero", "same", "same"]);
+});
+
+test("two files that share their first 4 KiB are two files", async () => {
+  const shared = Array.from({ length: 100 }, (_, i) => `the same line ${String(i).padStart(40, "0")}`);
+  logs.appendToFile("app.log", ...shared, "one");
+  await follow();
+  logs.appendToFile("app.log.1", ...shared, "two");
+  expect((await follower.catchUp()).filter((line) => line === "two" || line === "one")).toEqual(["one", "two"]);
+  expect(follower.lines).toHaveLength(2 * shared.length + 2);
+});
+
+test("truncated in place without a copy: two documents, and what was not read is lost", async () => {
+  logs.appendToFile("app.log", "same");
+  await follow();
+  logs.appendToFile("app.log", "unread");
+  await follower.catalogue.sweep();
+  logs.truncateFile("app.log");
+  await follower.catalogue.sweep();
+  logs.appendToFile("app.log", "same");
+  expect(await follower.catchUp()).toEqual(["same", "same"]);
+  expect(follower.lostBytes).toBe(7);
+});
+
+test("with nothing committed yet, the copy is read under the original's key and nothing twice", async () => {
+  logs.appendToFile("app.log", "one", "two");
+  await follow({ holdsBack: true });
+  const { key } = recordAt("app.log")!;
+  logs.copyTruncate("app.log");
+  logs.appendToFile("app.log", "three");
+  await follower.catchUp();
+  expect(follower.lines).toEqual(["one", "two", "three"]);
+  // Nothing is committed, so the next run reads all again; each line in its place.
+  expect((await whileDown(() => undefined)).toSorted()).toEqual(["one", "three", "two"]);
+  expect(recordAt("app.log.1")!.key).toBe(key);
+  expect(places.size).toBe(3);
+});
+
+test("hard links are one file, in the family and beside it", async () => {
+  logs.appendToFile("app.log", "one");
+  await follow({ inputs: [{ paths: [logs.at("*.log")] }] });
+  linkSync(logs.at("app.log"), logs.at("app.log.1"));
+  linkSync(logs.at("app.log"), logs.at("other.log"));
+  logs.appendToFile("other.log", "two");
+  expect(await follower.catchUp()).toEqual(["one", "two"]);
+  expect(await whileDown(() => undefined, { inputs: [{ paths: [logs.at("*.log")] }] })).toEqual([]);
+});
