@@ -157,6 +157,14 @@ const supervising = [
       (model) => model.isRunning,
     ),
   ),
+  constantFrom(0, 1).map(
+    (variant) =>
+      new Step(
+        `reload configuration ${variant}`,
+        ({ subject }) => subject.reload(variant),
+        (model) => model.isRunning,
+      ),
+  ),
   constant(new Step("settle", (world) => world.settle(), always)),
 ];
 const pausing = constantFrom(1, 5, 20, 60, 300).map(

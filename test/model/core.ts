@@ -96,6 +96,9 @@ class PannierCore implements Subject {
     this.#onCrash();
   }
 
+  /** Without a configuration there is nothing to reload; the real process does. */
+  reload(): void {}
+
   async kill(): Promise<void> {
     if (this.isAlive) this.#crash();
     await this.#clearAway();

@@ -111,8 +111,8 @@ export class Life {
       clock,
       log,
       ensureKey: (file, force) => this.catalogue.ensureKey(file, force),
-      reopen: (file) => this.catalogue.reopen(file),
       replace: (file) => void this.catalogue.replace(file),
+      reopen: (file) => this.catalogue.reopen(file),
       isHurried: () => false,
     });
     const pipeline = this.#pipeline;
@@ -126,18 +126,15 @@ export class Life {
       clock,
       log,
       isNeeded: (file) => pipeline.needs(file),
-      isIntact: (file) => pipeline.cursors.get(file.ordinal)?.isIntact(buffer) !== false,
       events: {
         opened: (file) => pipeline.addFile(file),
         grown: (file) => pipeline.wake(file),
         statusChanged: (file) => pipeline.wake(file),
         closed: (file) => pipeline.removeFile(file),
-        replaced: (_old, next) => pipeline.addFile(next),
-        moved: (file) => {
-          pipeline.cursors.get(file.ordinal)?.rescan();
-          pipeline.wake(file);
+        replaced: (old, next) => {
+          pipeline.abandonFile(old);
+          pipeline.addFile(next);
         },
-        lost: (file) => pipeline.abandonFile(file),
       },
     });
     pipeline.start();

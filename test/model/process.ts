@@ -8,6 +8,9 @@ import { HttpReceiver } from "./receiver.ts";
 import type { CursorTerms, Followed, Stage, Subject } from "./subject.ts";
 
 const DRAIN_DEADLINE = "4s";
+/** Of the configurations that a reload goes between. */
+const BATCH_BYTES = ["8KiB", "64KiB"] as const;
+const BATCH_AGES = ["30ms", "60ms"] as const;
 const POLL_MS = 10;
 /** What a step is to a process that is looked at from outside. */
 const STEP_MS = 3;
@@ -26,7 +29,10 @@ export const realStage: Stage = {
 };
 
 export class PannierProcess implements Subject {
-  readonly #config: string;
+  readonly #root: string;
+  readonly #configPath: string;
+  readonly #url: string;
+  readonly #dataStream: string;
   readonly #state: string;
   #agent: Agent | undefined;
   #gone: Promise<unknown> = Promise.resolve();
@@ -35,18 +41,29 @@ export class PannierProcess implements Subject {
   #lives: string[] = [];
 
   constructor(root: string, url: string, dataStream = "logs-model-default") {
+    this.#root = root;
     this.#state = join(root, "state");
-    this.#config = join(root, "pannier.yaml");
+    this.#configPath = join(root, "pannier.yaml");
+    this.#url = url;
+    this.#dataStream = dataStream;
+    this.#writeConfig(0);
+  }
+
+  #writeConfig(variant: number): void {
+    const batch = { max_bytes: BATCH_BYTES[variant], max_age: BATCH_AGES[variant] };
     const config = {
       version: 1,
       state_dir: this.#state,
       drain: { deadline: DRAIN_DEADLINE },
-      inputs: [{ paths: [join(root, "a"), join(root, "b")], max_line_bytes: "64KiB" }],
-      sinks: [
-        { type: "elasticsearch", urls: [url], data_stream: dataStream, batch: { max_bytes: "8KiB", max_age: "30ms" } },
-      ],
+      inputs: [{ paths: [join(this.#root, "a"), join(this.#root, "b")], max_line_bytes: "64KiB", fields: { variant } }],
+      sinks: [{ type: "elasticsearch", urls: [this.#url], data_stream: this.#dataStream, batch }],
     };
-    writeFileSync(this.#config, JSON.stringify(config));
+    writeFileSync(this.#configPath, JSON.stringify(config));
+  }
+
+  reload(variant: number): void {
+    this.#writeConfig(variant);
+    this.#agent?.kill("SIGHUP");
   }
 
   get isAlive(): boolean {
@@ -66,7 +83,7 @@ export class PannierProcess implements Subject {
 
   async start(): Promise<void> {
     await this.#gone;
-    const agent = startAgent(["run", "--config", this.#config], { env: ENV });
+    const agent = startAgent(["run", "--config", this.#configPath], { env: ENV });
     this.#agent = agent;
     this.#gone = agent.exited;
     for (let looks = 1; this.#agent === agent && !agent.logs.some(({ code }) => code === "started"); looks++) {

@@ -17,6 +17,8 @@ export interface Subject {
   /** It is killed in the middle of what it does: after so many of its steps, also of those of its next start. */
   crashSoon(steps: number, onCrash: () => void): void;
   readonly isAlive: boolean;
+  /** SIGHUP, with another configuration: 0 or 1. */
+  reload(variant: number): void;
   /** SIGTERM; true when all was committed before the deadline. */
   drain(): Promise<boolean>;
   /** Time passes. */
