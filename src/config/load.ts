@@ -29,6 +29,8 @@ export interface LoadOptions {
 export interface Loaded {
   readonly config: Config;
   readonly plan: MemoryPlan;
+  /** A secret stands where others can read it, and how to avoid that. */
+  readonly exposed?: string;
   /** For the operator, a line each. */
   readonly warnings: readonly string[];
   /** The file that was read. */
@@ -54,13 +56,20 @@ export function loadConfig(options: LoadOptions): Loaded {
   const planned = planMemory(drafted.config, drafted.explicit, estimates);
   if ("problem" in planned) throw configError([planned.problem], locate);
   const { config, plan } = planned;
-  const warnings = [...passwordWarning(flags), ...environmentWarnings(env), ...tlsWarnings(config)];
+  const warnings = [...environmentWarnings(env), ...tlsWarnings(config)];
   if (planned.raisedLimit) {
     warnings.push(
       `memory.limit is not set, and these sinks need ${formatSize(plan.plannedBytes)}: that is the limit now. Set memory.limit to choose it.`,
     );
   }
-  return { config, plan, warnings, file, sources: [...(file === undefined ? [] : [file]), ...replaced.files] };
+  return {
+    config,
+    plan,
+    ...passwordWarning(flags),
+    warnings,
+    file,
+    sources: [...(file === undefined ? [] : [file]), ...replaced.files],
+  };
 }
 
 /** The lock, the journal and all that is under way belong to the state directory. */
@@ -114,12 +123,13 @@ function requireEnds(config: Config, { needsInputs }: LoadOptions, file: string 
   }
 }
 
-function passwordWarning({ to = [] }: Flags): string[] {
-  return to.some(carriesPassword)
-    ? [
-        "a password on the command line can be seen by everyone on this machine (ps): use ?password_file=PATH, or PANNIER_TO",
-      ]
-    : [];
+/** A process cannot take back what its command line shows, so whoever started it has to do something else. */
+function passwordWarning({ to = [] }: Flags): { exposed?: string } {
+  if (!to.some(carriesPassword)) return {};
+  return {
+    exposed:
+      "a password on the command line can be seen by everyone on this machine as long as pannier runs (ps, /proc/PID/cmdline), and pannier cannot hide it: put it into a file and name that with ?password_file=PATH, or pass the URL in PANNIER_TO",
+  };
 }
 
 /** A twin with a typo would be ignored without a word. */

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { collect } from "../core/collect.ts";
 import { systemCode } from "../core/errors.ts";
 import { LISTING_AGAIN_FACTOR, LISTING_COST_FACTOR, SWEEP_COLD_MS, SWEEP_WARM_MS } from "../core/limits.ts";
 import type { FileRecord } from "../core/state.ts";
@@ -13,6 +14,8 @@ import { Tree, type TreeOptions } from "./tree.ts";
 
 /** A file system may keep times in steps of two seconds: a directory that changed just now may change again unseen. */
 const MTIME_STEP_MS = 2_000;
+/** A listing that takes so long leaves megabytes behind. */
+const LISTING_COLLECTED_MS = 50;
 /** A directory that changes while it is listed is listed again at once, this often. */
 const LISTINGS_MAX = 3;
 
@@ -164,6 +167,8 @@ export class Directories {
       directory.listedAtMs = now;
       directory.dormantAtMs = now;
       directory.listingMs = slice.spentMs - spentBeforeMs;
+      // Thousands of names and looks became old while they were worked on; nothing else here would let go of them for long.
+      if (directory.listingMs >= LISTING_COLLECTED_MS) collect("major");
       directory.mtimeNs = mtimeNs;
       const after = folder.lookAtSelf()?.mtimeNs;
       if (after === undefined || after === mtimeNs || tries === LISTINGS_MAX) return;

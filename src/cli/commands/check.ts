@@ -10,12 +10,13 @@ import { serviceNameOf } from "../surroundings.ts";
 
 /** Validates, and prints the effective configuration with the memory plan. Throws what is wrong. */
 export function check({ flags }: Arguments, env: Environment): ExitCode {
-  const { config, plan, warnings } = loadConfig({
+  const { config, plan, exposed, warnings } = loadConfig({
     flags,
     env,
     estimates: estimates(serviceNameOf(env)),
     needsInputs: true,
   });
+  if (exposed !== undefined) warn(exposed);
   for (const warning of [...warnings, ...overlapWarnings(config.inputs)]) warn(warning);
   process.stdout.write(printConfig(config) + printPlan(plan));
   return ExitCode.ok;

@@ -15,7 +15,13 @@ const PROBE_TIMEOUT_MS = 30_000;
 
 /** Looks at every sink and prints what was found; 69 when one of them would not take records as promised. */
 export async function probe({ flags }: Arguments, env: Environment): Promise<ExitCode> {
-  const { config, warnings } = loadConfig({ flags, env, estimates: estimates(serviceNameOf(env)), needsInputs: false });
+  const { config, exposed, warnings } = loadConfig({
+    flags,
+    env,
+    estimates: estimates(serviceNameOf(env)),
+    needsInputs: false,
+  });
+  if (exposed !== undefined) warn(exposed);
   for (const warning of warnings) warn(warning);
   const findings = await Promise.all(config.sinks.map(lookAt));
   process.stdout.write(config.sinks.map((sink, i) => describeFindings(sink, findings[i])).join("\n"));

@@ -24,7 +24,13 @@ import { serviceNameOf } from "../surroundings.ts";
  */
 export async function replay({ flags, dryRun }: Arguments, env: Environment): Promise<ExitCode> {
   const serviceName = serviceNameOf(env);
-  const { config, warnings } = loadConfig({ flags, env, estimates: estimates(serviceName), needsInputs: false });
+  const { config, exposed, warnings } = loadConfig({
+    flags,
+    env,
+    estimates: estimates(serviceName),
+    needsInputs: false,
+  });
+  if (exposed !== undefined) warn(exposed);
   for (const warning of warnings) warn(warning);
   const results = (await askForReplay(config.stateDir, dryRun)) ?? (await replayAlone(config, dryRun, serviceName));
   process.stdout.write(results.map((result) => describeReplay(result, dryRun)).join(""));

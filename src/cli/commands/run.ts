@@ -23,6 +23,7 @@ export async function run({ flags, once }: Arguments, env: Environment): Promise
   // What is in flight while a reload goes on may still speak of the credentials before it.
   let secretive = [loaded.config];
   const log = createLog({ level: loaded.config.logLevel, secrets: () => secretive.flatMap(secretValues) });
+  if (loaded.exposed !== undefined) log.warn("password_in_arguments", loaded.exposed);
   for (const warning of loaded.warnings) log.warn("config_warning", warning);
   logPlan(loaded, log);
   try {

@@ -128,10 +128,13 @@ describe("a mistake names where it was made", () => {
 
 describe("warnings", () => {
   test("a password on the command line", () => {
-    const [warning] = load(withTop(""), { flags: { to: ["elasticsearch+http://u:hunter2@es"] } }).warnings;
+    const { exposed: warning, warnings } = load(withTop(""), {
+      flags: { to: ["elasticsearch+http://u:hunter2@es"] },
+    });
+    expect(warnings).toEqual([]);
     expect(warning).toContain("password on the command line");
     expect(warning).not.toContain("hunter2");
-    expect(load(withTop(""), { env: { PANNIER_TO: "elasticsearch+http://u:hunter2@es" } }).warnings).toEqual([]);
+    expect(load(withTop(""), { env: { PANNIER_TO: "elasticsearch+http://u:hunter2@es" } }).exposed).toBeUndefined();
   });
 
   test("a twin with a typo", () => {
