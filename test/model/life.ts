@@ -126,15 +126,18 @@ export class Life {
       clock,
       log,
       isNeeded: (file) => pipeline.needs(file),
+      isIntact: (file) => pipeline.cursors.get(file.ordinal)?.isIntact(buffer) !== false,
       events: {
         opened: (file) => pipeline.addFile(file),
         grown: (file) => pipeline.wake(file),
         statusChanged: (file) => pipeline.wake(file),
         closed: (file) => pipeline.removeFile(file),
-        replaced: (old, next) => {
-          pipeline.abandonFile(old);
-          pipeline.addFile(next);
+        replaced: (_old, next) => pipeline.addFile(next),
+        moved: (file) => {
+          pipeline.cursors.get(file.ordinal)?.rescan();
+          pipeline.wake(file);
         },
+        lost: (file) => pipeline.abandonFile(file),
       },
     });
     pipeline.start();
