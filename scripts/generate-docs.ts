@@ -68,6 +68,10 @@ export function configMarkdown(schema: JsonSchema): string {
     "",
     INTRODUCTION,
     "",
+    "## Changes while it runs",
+    "",
+    RELOAD,
+    "",
     "## The whole",
     "",
     ...table({ properties: top }, ""),
@@ -109,6 +113,24 @@ sinks:
 * In string values, and after the file was parsed: \`\${VAR}\` is an environment variable, and a missing one is an error;
   \`\${VAR:-default}\` has a default for a missing or empty one; \`\${VAR:?message}\` fails with a message of yours;
   \`\${file:PATH}\` is what a file says; \`$$\` is a dollar sign. In \`auth\`, such a file is read again whenever it changes.`;
+
+const RELOAD = `Send SIGHUP (\`systemctl reload\`, \`kill -HUP\`), or set \`watch_config: true\`: then the file, and every file that it refers to with
+\`\${file:…}\`, is looked at once a second, and taken when it has changed and looks the same twice. In-place writes, renames over the file and the
+link that Kubernetes swaps for a ConfigMap are all seen.
+
+* **First it is checked**, as at the start, memory plan included. What is not valid changes nothing: the log says \`config_refused\` with file, line and
+  column, and \`config.last_error\` of \`/status\` the same, until a valid one is there. The environment and the command line are those of the start.
+* **What it does not change is not disturbed.** Files that are still followed stay open, also when they were renamed or deleted meanwhile. A sink whose
+  settings and buffers stay the same goes on in the middle of its request. No line is lost or sent twice; offsets, ids and boundaries are kept.
+* **A sink that changes** delivers what it has read and begins anew where it stands, under its \`name\` (\`was\` tells of a new one). A dead one is waited
+  for five seconds at most; what it had in flight is sent again by its successor, under the same ids. A sink that is removed and comes back goes on where it
+  was; one that is new begins at \`start_at\` of each file.
+* **An input that changes** (\`format\`, \`fields\`, \`max_line_bytes\`, …) counts for everything that is read from then on. A file that no input
+  follows any more is read up to where it is at that moment, for five seconds at most, and closed; the log says in bytes what was left (\`file_left\`). When an
+  input follows it again within a day, it goes on there. A file that is new to the inputs begins at \`start_at\`.
+* **Everything else** is taken over as well: \`memory\`, \`max_open_files\`, \`log.level\`, \`drain\`, and the addresses of the listeners (one that cannot be
+  bound refuses the whole). Buffers that change are let go before new ones are taken. Only \`state_dir\` needs a restart.
+* \`--once\` and a drain end with the configuration that they began with.`;
 
 /** Rows of a table for the keys of an object, and of the objects in it. */
 function table(schema: JsonSchema, prefix: string): string[] {

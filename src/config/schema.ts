@@ -194,7 +194,10 @@ export const configSchema = v.strictObject({
     false,
   ),
   max_open_files: v.optional(
-    key(integer(1, 1_000_000), "Files kept open. Beyond, the longest idle ones that are delivered are closed first."),
+    key(
+      integer(1, 1_000_000),
+      "Files kept open. Beyond, the longest idle ones that are delivered are closed first, then those that only a slow sink still wants.",
+    ),
     1024,
   ),
   allow_links_into: v.optional(

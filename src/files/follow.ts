@@ -20,6 +20,11 @@ export class ReadBuffer {
     this.resize(sizeBytes);
   }
 
+  /** So many bytes can be read at once, from any offset. */
+  holds(bytes: number): boolean {
+    return bytes <= this.bytes.length - TAIL_BYTES - 4;
+  }
+
   /** Takes other memory, between two turns. */
   resize(sizeBytes: number): void {
     const memoryBytes = Math.ceil(sizeBytes / 4) * 4;

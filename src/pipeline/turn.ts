@@ -177,25 +177,32 @@ export class TurnReader {
    * the boundary is in the journal before the event is anywhere else.
    */
   endTail(cursor: Cursor): void {
+    const { read: from, file } = cursor;
+    if (file.size > from) this.#bound(cursor, { from, to: file.size, unterminated: true });
+  }
+
+  /** Journals that an event at the cursor ends there, cut if it is too long. */
+  #bound(cursor: Cursor, event: Boundary): Turn {
     const { maxLineBytes } = this.#inputs[cursor.file.input];
-    const from = cursor.read;
-    const to = cursor.file.size;
-    if (to <= from) return;
+    const { from, to } = event;
     const tail = cursor.readTail;
     const chunk = readAt(cursor.file, from, maxLineBytes + 4, tail.bytes, tail.length, this.#buffer);
-    if (chunk.status !== "ok") return;
-    const { bytes } = this.#buffer;
+    if (chunk.status !== "ok") return chunk.status;
     const cut = to - from > maxLineBytes;
-    const kept = cut ? { kept: cutAtCharacter(bytes, chunk.start, chunk.end, maxLineBytes) } : {};
-    this.#addBoundary(cursor, { from, to, unterminated: true, ...kept });
+    const kept = cut ? { kept: cutAtCharacter(this.#buffer.bytes, chunk.start, chunk.end, maxLineBytes) } : {};
+    this.#addBoundary(cursor, { ...event, ...kept });
+    return "progress";
   }
 
   /** Takes one event whose end is journaled: an unterminated tail, or a line that was cut. */
   #takeBounded(cursor: Cursor, batch: Batch, boundary: Boundary): Turn {
     const { bytes } = this.#buffer;
-    const { encoder } = this.#inputs[cursor.file.input];
+    const { encoder, maxLineBytes } = this.#inputs[cursor.file.input];
     const { from, to } = boundary;
     const kept = boundary.kept ?? to - from;
+    // It was journaled under a larger `max_line_bytes` and finds no room in the memory of today.
+    if (kept > maxLineBytes && !(this.#buffer.holds(kept) && this.#writer.fits(batch, encoder, kept)))
+      return this.#bound(cursor, boundary);
     const endFrom = Math.max(from, to - TAIL_BYTES);
     const ending = readAt(cursor.file, endFrom, to - endFrom, NO_TAIL, 0, this.#buffer);
     if (ending.status !== "ok") return ending.status;

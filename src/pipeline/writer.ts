@@ -79,6 +79,11 @@ export class EventWriter {
     return true;
   }
 
+  /** An event of that size has room in an empty batch. */
+  fits({ buffer }: Batch, encoder: RecordEncoder, payloadBytes: number): boolean {
+    return encoder.maxEncodedBytes(payloadBytes) + this.#wire.overheadBytes <= buffer.length;
+  }
+
   /** Makes sure that the cursor has a segment in this batch. False: the batch takes no more segments. */
   openSegment(cursor: Cursor, batch: Batch): boolean {
     if (cursor.batch === batch) return true;

@@ -76,7 +76,9 @@ class Rig {
       inputs: [{ encoder, maxLineBytes: MAX_LINE_BYTES }],
       wire,
       batchMaxBytes: batchBytes,
-      addBoundary: (cursor, boundary) => void cursor.record.boundaries.push(boundary),
+      addBoundary: ({ record: state }, boundary) => {
+        state.boundaries = [...state.boundaries.filter(({ from }) => from !== boundary.from), boundary];
+      },
     });
   }
 
@@ -208,6 +210,24 @@ test("a boundary that does not fit the bytes does not stop the file", () => {
     [0, 8],
     [8, 14],
   ]);
+});
+
+test("a boundary of an event that no longer fits, since the limit was larger before, is drawn again and stops nothing", () => {
+  const long = "x".repeat(500);
+  for (const boundary of [
+    { from: 0, to: 501, kept: 400 },
+    { from: 0, to: 501, unterminated: true },
+  ]) {
+    const rig = new Rig(256, { boundaries: [boundary] });
+    rig.append(Buffer.from(`${long}\nnext\n`));
+    rig.close();
+    expect(rig.events.map(({ from, to }) => [from, to])).toEqual([
+      [0, 501],
+      [501, 506],
+    ]);
+    expect(rig.events[0].text.split(":")[1]).toBe(`${Buffer.from("x".repeat(MAX_LINE_BYTES)).toString("hex")}\n`);
+    expect(rig.cursor.record.boundaries.at(-1)).toMatchObject({ from: 0, to: 501, kept: MAX_LINE_BYTES });
+  }
 });
 
 test("other bytes before the cursor are noticed by the read itself", () => {

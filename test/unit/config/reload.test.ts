@@ -1,0 +1,72 @@
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { fingerprint } from "../../../src/config/fingerprint.ts";
+import { ConfigWatch } from "../../../src/config/watch.ts";
+import { CONFIG_WATCH_MS } from "../../../src/core/limits.ts";
+import { directory, file, load, refusal } from "./support.ts";
+
+const withKey = (key: string, more = ""): string =>
+  `${more}inputs: [{ paths: [/logs] }]\nsinks:\n  - { type: elasticsearch, urls: [http://es:9200], auth: { api_key: "${key}" } }\n`;
+
+describe("what a reload compares", () => {
+  test("settings that mean the same have one fingerprint; a literal secret counts by its value, one of a file by its path", () => {
+    const of = (yaml: string): string => fingerprint(load(yaml).config);
+    const first = file("first-key", "secret");
+    const second = file("second-key", "secret");
+    expect(of(withKey("a"))).toBe(of(`# a comment\n${withKey("a")}`));
+    expect(of(withKey("a"))).not.toBe(of(withKey("b")));
+    const before = of(withKey(`\${file:${first}}`));
+    expect(before).not.toBe(of(withKey(`\${file:${second}}`)));
+    file("first-key", "renewed");
+    expect(of(withKey(`\${file:${first}}`)), "it is read again where it is used").toBe(before);
+  });
+
+  test("every file that the configuration was made from is named", () => {
+    const key = file("key", "secret");
+    expect(load(withKey(`\${file:${key}}`)).sources).toEqual([path.join(directory, "pannier.yaml"), key]);
+  });
+
+  test("the state directory cannot change while pannier runs", () => {
+    const running = load(withKey("a", "state_dir: /one\n")).config;
+    expect(load(withKey("b", "state_dir: /one\n"), { running }).config.stateDir).toBe("/one");
+    const error = refusal(withKey("a", "state_dir: /two\n"), { running });
+    expect(error).toMatchObject({ code: "config_needs_restart", exitCode: 78 });
+    expect(error.message).toContain("pannier.yaml:1:12: state_dir: it is /one and cannot become /two");
+  });
+});
+
+describe("watching", () => {
+  /** Three looks: one that sees the change, one that sees it again, and one to spare. */
+  const noticed = (): Promise<void> => sleep(3 * CONFIG_WATCH_MS + 200);
+
+  test("a change is told once, when it is over: in place, renamed over, through a link that is swapped", async () => {
+    const root = path.join(directory, "mount");
+    mkdirSync(path.join(root, "1"), { recursive: true });
+    mkdirSync(path.join(root, "2"));
+    writeFileSync(path.join(root, "1", "c.yaml"), "one");
+    writeFileSync(path.join(root, "2", "c.yaml"), "two");
+    symlinkSync("1", path.join(root, "data"));
+    symlinkSync("data/c.yaml", path.join(root, "c.yaml"));
+    const plain = file("plain.yaml", "a");
+    let told = 0;
+    const watch = new ConfigWatch([path.join(root, "c.yaml"), plain], () => told++);
+    onTestFinished(() => watch.stop());
+
+    symlinkSync("2", path.join(root, "data.new"));
+    renameSync(path.join(root, "data.new"), path.join(root, "data"));
+    await noticed();
+    expect(told).toBe(1);
+    file("plain.yaml", "b");
+    await noticed();
+    expect(told).toBe(2);
+    rmSync(plain);
+    await noticed();
+    expect(told, "it is gone, which is worth a word").toBe(3);
+    watch.stop();
+    file("plain.yaml", "c");
+    await noticed();
+    expect(told).toBe(3);
+  }, 40_000);
+});
