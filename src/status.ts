@@ -8,16 +8,18 @@ export type AgentState = "starting" | "running" | "draining";
 
 export const VERSION: string = (createRequire(import.meta.url)("../package.json") as { version: string }).version;
 
-/** The answer of `GET /status` (contract §5). */
-export function describeStatus(agent: {
-  startedAt: string;
-  state: AgentState;
-  config: ConfigStatus;
-  catalogue: FileCatalogue;
-  shipping: Shipping;
-  monotonicMs: number;
-}): object {
-  const { plan, pipelines, config } = agent.shipping;
+interface StatusOf {
+  readonly startedAt: string;
+  readonly state: AgentState;
+  readonly config: ConfigStatus;
+  readonly catalogue: FileCatalogue;
+  readonly shipping: Shipping;
+  readonly monotonicMs: number;
+}
+
+/** The answer of `GET /status` (contract §5). Its files are described one by one, as they are asked for. */
+export function describeStatus(agent: StatusOf): object {
+  const { plan, pipelines } = agent.shipping;
   return {
     version: VERSION,
     started_at: agent.startedAt,
@@ -29,29 +31,7 @@ export function describeStatus(agent: {
       rss_bytes: process.memoryUsage.rss(),
       pools: Object.fromEntries(plan.lines.map((line) => [line.name, line.bytes])),
     },
-    files: [...agent.catalogue.files].map((file) => {
-      const cursors = pipelines.flatMap((pipeline) => pipeline.cursors.get(file.ordinal) ?? []);
-      const ledgers = Object.fromEntries(
-        cursors.map((cursor) => [cursor.record.sink, describeLedger(ledgerOf(cursor.record, file.size, cursor.read))]),
-      );
-      const behind = cursors.toSorted((a, b) => a.record.committed - b.record.committed)[0];
-      const ahead = cursors.toSorted((a, b) => b.read - a.read).find(({ format }) => format !== undefined);
-      const lagBytes = behind === undefined ? file.size : Math.max(0, file.size - behind.record.committed);
-      return {
-        path: file.path,
-        id: file.record.key,
-        status: file.status,
-        generation: file.record.generation,
-        size: file.size,
-        read: Math.max(0, ...cursors.map((cursor) => cursor.read)),
-        format: ahead?.format ?? config.inputs[file.input].format,
-        dialect: ahead?.dialect ?? null,
-        lag_bytes: lagBytes,
-        lag_seconds: lagBytes === 0 ? 0 : Math.round(agent.monotonicMs - file.quietSinceMs) / 1000,
-        ledger: behind === undefined ? null : ledgers[behind.record.sink],
-        ledgers,
-      };
-    }),
+    files: describeFiles(agent),
     reclaimed: { files: agent.catalogue.reclaimed.files, bytes: agent.catalogue.reclaimed.bytes },
     sinks: pipelines.map(({ sink, lostBytes }) => {
       const status = sink.status();
@@ -71,6 +51,35 @@ export function describeStatus(agent: {
       };
     }),
   };
+}
+
+function* describeFiles(agent: StatusOf): Generator<object> {
+  const { pipelines, config } = agent.shipping;
+  for (const file of agent.catalogue.files) {
+    const cursors = pipelines.flatMap((pipeline) => pipeline.cursors.get(file.ordinal) ?? []);
+    const ledgers = Object.fromEntries(
+      cursors.map((cursor) => [cursor.record.sink, describeLedger(ledgerOf(cursor.record, file.size, cursor.read))]),
+    );
+    const behind = cursors.toSorted((a, b) => a.record.committed - b.record.committed)[0];
+    const ahead = cursors.toSorted((a, b) => b.read - a.read).find(({ format }) => format !== undefined);
+    // A reload may have come since the first file was described.
+    const format = ahead?.format ?? config.inputs[file.input]?.format ?? null;
+    const lagBytes = behind === undefined ? file.size : Math.max(0, file.size - behind.record.committed);
+    yield {
+      path: file.path,
+      id: file.record.key,
+      status: file.status,
+      generation: file.record.generation,
+      size: file.size,
+      read: Math.max(0, ...cursors.map((cursor) => cursor.read)),
+      format,
+      dialect: ahead?.dialect ?? null,
+      lag_bytes: lagBytes,
+      lag_seconds: lagBytes === 0 ? 0 : Math.max(0, Math.round(agent.monotonicMs - file.quietSinceMs)) / 1000,
+      ledger: behind === undefined ? null : ledgers[behind.record.sink],
+      ledgers,
+    };
+  }
 }
 
 /** The seven terms in the contract's order and words. */

@@ -7,6 +7,7 @@ import { ExitCode, PannierError, describe, systemCode } from "../core/errors.ts"
 import { HTTP_CONNECTIONS_MAX, HTTP_HEADER_MAX_BYTES, HTTP_REQUEST_TIMEOUT_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
 import { refusal } from "./guard.ts";
+import { jsonPieces } from "./json.ts";
 import type { Answer, Route, Routes } from "./routes.ts";
 
 /** A listener that is open. */
@@ -39,12 +40,15 @@ export async function startListener(options: ListenerOptions): Promise<Listener 
       connectionsCheckingInterval: HTTP_REQUEST_TIMEOUT_MS / 5,
     },
     (request, response) => {
-      try {
-        respond(request, response, reply(request, options.routes, guardedHost));
-      } catch (error) {
-        // A mistake in a status page must not end the agent.
+      // A mistake in a status page must not end the agent.
+      const failed = (error: unknown): void =>
         options.log.error("listener_route_failed", `${request.url} failed: ${describe(error)}`);
-        respond(request, response, { status: 500, body: { error: "internal", message: describe(error) } });
+      try {
+        respond(request, response, reply(request, options.routes, guardedHost), failed);
+      } catch (error) {
+        failed(error);
+        const body = { error: "internal", message: describe(error) };
+        respond(request, response, { status: 500, body }, failed);
       }
     },
   );
@@ -107,17 +111,49 @@ function reply(request: IncomingMessage, routes: Routes, guardedHost: string | u
   return route.answer(url.searchParams);
 }
 
-function respond(request: IncomingMessage, response: ServerResponse, { status, body, allow }: Reply): void {
-  const bytes = Buffer.from(`${JSON.stringify(body)}\n`);
+function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, body, allow }: Reply,
+  failed: (error: unknown) => void,
+): void {
+  const pieces = jsonPieces(body);
+  const first = pieces.next().value ?? "";
+  const second = pieces.next().value;
   const { "content-length": length, "transfer-encoding": encoding } = request.headers;
   response.writeHead(status, {
     "content-type": "application/json; charset=utf-8",
-    "content-length": bytes.length,
+    ...(second === undefined && { "content-length": Buffer.byteLength(first) }),
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     ...(allow !== undefined && { allow }),
     // No route reads a body; one that is sent is not waited for.
     ...((encoding !== undefined || Number(length ?? 0) > 0) && { connection: "close" }),
   });
-  response.end(request.method === "HEAD" ? undefined : bytes);
+  if (request.method === "HEAD" || second === undefined) {
+    response.end(request.method === "HEAD" ? undefined : first);
+    return;
+  }
+  response.write(first);
+  response.write(second);
+  writeOn(response, pieces, failed);
+}
+
+/** Makes and writes pieces as fast as they are read. Who goes away in between leaves nothing behind. */
+function writeOn(
+  response: ServerResponse,
+  pieces: Iterator<string, undefined>,
+  failed: (error: unknown) => void,
+): void {
+  try {
+    for (let next = pieces.next(); next.done !== true; next = pieces.next()) {
+      if (response.write(next.value)) continue;
+      response.once("drain", () => writeOn(response, pieces, failed));
+      return;
+    }
+    response.end();
+  } catch (error) {
+    failed(error);
+    response.destroy();
+  }
 }

@@ -2,7 +2,7 @@ import { GRACE_DEFAULT_MS, LOOP_STALL_MAX_MS } from "../core/limits.ts";
 import { formatDuration, parseDurationMs } from "../core/units.ts";
 import type { LoopMonitor } from "./loop-monitor.ts";
 
-/** What a route says; the body is sent as JSON. */
+/** What a route says; the body is sent as JSON, its lazy lists item by item (see json.ts). */
 export interface Answer {
   readonly status: number;
   readonly body: object;

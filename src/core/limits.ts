@@ -128,6 +128,8 @@ export const LOG_WRITE_PATIENCE_MS = 100;
 export const HTTP_HEADER_MAX_BYTES = 8 * KiB;
 export const HTTP_CONNECTIONS_MAX = 64;
 export const HTTP_REQUEST_TIMEOUT_MS = 5_000;
+/** A long answer is made and sent in pieces of about this size, as fast as it is read. */
+export const ANSWER_PIECE_CHARS = 16 * KiB;
 /** `/livez` measures the event loop this often, remembers the worst of that many measurements, and fails past the stall. */
 export const LOOP_TICK_MS = 500;
 export const LOOP_TICKS_KEPT = 20;

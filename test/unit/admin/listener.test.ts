@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Listener, startListener } from "../../../src/admin/listener.ts";
 import { LoopMonitor } from "../../../src/admin/loop-monitor.ts";
 import { type AgentView, type Routes, adminRoutes, healthRoutes } from "../../../src/admin/routes.ts";
@@ -142,6 +142,57 @@ describe("listeners", () => {
     expect((await ask(admin, "/status")).status).toBe(500);
     expect(said).toEqual(["listener_route_failed"]);
     expect((await ask(admin, "/livez")).status).toBe(200);
+  });
+
+  describe("a long list", () => {
+    const COUNT = 50_000;
+    let made = 0;
+
+    function* items(failsAt = Infinity): Generator<object> {
+      for (let i = 0; i < COUNT; i++) {
+        if (i === failsAt) throw new Error("a mistake");
+        made = i + 1;
+        yield { i, text: "x".repeat(1_000) };
+      }
+    }
+
+    async function listenWith(failsAt?: number): Promise<Listener> {
+      made = 0;
+      const agent = new FakeAgent();
+      agent.status = () => ({ before: 1, none: [], files: items(failsAt), after: [2] });
+      return listen("admin", adminRoutes(agent));
+    }
+
+    test("arrives whole", async () => {
+      const { body, headers } = await ask(await listenWith(), "/status");
+      expect(headers["content-length"]).toBeUndefined();
+      const { files, ...others } = body as { files: { i: number }[] };
+      expect(others).toEqual({ before: 1, none: [], after: [2] });
+      expect(files.map(({ i }) => i)).toEqual(Array.from({ length: COUNT }, (_, i) => i));
+    });
+
+    test("is made as fast as it is read, and no further", async () => {
+      const socket = net.connect((await listenWith()).port, "127.0.0.1");
+      socket.pause();
+      socket.write("GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      await vi.waitFor(() => expect(made).toBeGreaterThan(0));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      // What the kernel takes for a reader that does not read is some MB of the 50.
+      expect(made).toBeLessThan(COUNT / 2);
+      socket.destroy();
+    });
+
+    test("that fails in the middle ends the answer, which cannot be taken for a whole one", async () => {
+      const admin = await listenWith(20_000);
+      await expect(ask(admin, "/status")).rejects.toThrow(/aborted/);
+      expect(said).toEqual(["listener_route_failed"]);
+      expect((await ask(admin, "/livez")).status).toBe(200);
+    });
+
+    test("costs nothing when only its head is asked for", async () => {
+      expect(await ask(await listenWith(), "/status", { method: "HEAD" })).toMatchObject({ status: 200, text: "" });
+      expect(made).toBeLessThan(100);
+    });
   });
 
   test("headers above the limit are refused", async () => {
