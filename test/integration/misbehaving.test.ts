@@ -15,6 +15,7 @@ import {
   webPage,
 } from "../support/misbehaviours.ts";
 import type { Behaviour } from "../support/misbehaving-server.ts";
+import { recorded, recordedItems } from "../unit/sinks/server.ts";
 
 const LARGE = { lines: 3_000, batch: "compression: none" };
 const QUICK = { BACKOFF_FIRST_MS: 20, BACKOFF_MAX_MS: 100 };
@@ -28,14 +29,18 @@ function says(status: number, type: string, reason: string): string {
   return JSON.stringify({ error: { root_cause: [error], ...error }, status });
 }
 
-const BUSY = item(429, "es_rejected_execution_exception", "rejected execution of coordinating operation");
-const PARSE = item(400, "document_parsing_exception", "[1:2] failed to parse field [n] of type [long]");
+// What real servers said, where they could be brought to say it.
+const [BUSY] = recordedItems("busy", "items");
+const [, , PARSE] = recordedItems("9.5.3", "mixed");
+const WHOLE_BUSY = recorded("busy", "whole").body;
+const SERVER_STATES = ["closed index", "missing index", "write block", "disk full", "missing pipeline"].flatMap(
+  (name) => ["9.5.3", "8.19.21"].map((version) => recordedItems(version, name)[0]),
+);
 const UNCLEAR = item(500, "illegal_state_exception", "cannot cope");
 const SHARDS = item(503, "unavailable_shards_exception", "[logs][0] primary shard is not active");
 const FORBIDDEN = item(403, "security_exception", "action [indices:data/write/bulk[s]] is unauthorized");
 const UNAUTHORIZED = item(401, "security_exception", "token expired");
 const FAILURE_STORE = '{"create":{"status":201,"failure_store":"used"}}';
-const WHOLE_BUSY = says(429, "es_rejected_execution_exception", "coordinating and primary bytes over the limit");
 
 /** The first deliveries have these items among good ones, in turn. */
 function items(deliveries: number, ...bad: readonly ItemOf[]): Behaviour {
@@ -185,17 +190,9 @@ const refusals: Record<string, Scenario> = {
     behave: takesAtMost(1, 429, WHOLE_BUSY),
     says: "sink_busy",
   },
-  "a block that an administrator removes": {
-    behave: first(3, answers(403, says(403, "cluster_block_exception", "index [logs] blocked by: [FORBIDDEN/8]"))),
+  "a block of the cluster that an administrator removes": {
+    behave: first(3, answers(403, recorded("9.5.3", "cluster block").body)),
     says: "destination_blocked",
-  },
-  "an index that is closed, then missing": {
-    behave: first(3, (turn) =>
-      turn.number === 2
-        ? turn.answer(404, says(404, "index_not_found_exception", "no such index [logs]"))
-        : turn.answer(400, says(400, "index_closed_exception", "closed")),
-    ),
-    says: "destination_closed",
   },
 };
 
@@ -224,6 +221,11 @@ const mixes: Readonly<Record<string, Scenario>> = {
   "every kind of error at once": {
     behave: items(3, good, always(BUSY), good, always(SHARDS), always(UNCLEAR), good, always(FORBIDDEN)),
     says: "sink_busy",
+  },
+  "an index that is closed, missing, blocked, full and without its pipeline": {
+    limits: QUICK,
+    behave: first(SERVER_STATES.length, (turn) => turn.pass(() => SERVER_STATES[turn.number - 1])),
+    says: "destination_closed",
   },
   "records without a right": { behave: items(3, always(UNAUTHORIZED), always(FORBIDDEN)), says: "sink_unauthorized" },
   "records that are refused, and taken as text": {
