@@ -32,7 +32,9 @@ export class Journal {
   #directoryDirty = false;
   #timer: NodeJS.Timeout | undefined;
   #syncing: Promise<boolean> | undefined;
+  /** The last sync was refused, and that was said. */
   #failing = false;
+  #isSuspect = false;
   #closed = false;
   sequence: number;
   /** Called after every group of syncs. */
@@ -102,6 +104,7 @@ export class Journal {
     this.#rotated.push(this.#file);
     this.#directoryDirty = true;
     this.#file = file;
+    this.#isSuspect = false;
     this.sequence += 1;
   }
 
@@ -116,9 +119,12 @@ export class Journal {
     }
   }
 
-  /** The disk refused a sync. What was written since the last good one is safe from a crash, not from a power cut. */
-  get failing(): boolean {
-    return this.#failing;
+  /**
+   * The disk refused a sync of this file: what was written since the last good one is safe from a crash, not from a power
+   * cut, and no later sync makes it so, since the kernel may have given up on those pages. A new file, with a snapshot, does.
+   */
+  get isSuspect(): boolean {
+    return this.#isSuspect;
   }
 
   /** The name `journal` still means the file that is being written. */
@@ -158,6 +164,7 @@ export class Journal {
       this.#failing = false;
     } catch (error) {
       this.#directoryDirty = true;
+      this.#isSuspect = true;
       if (this.#failing) return false;
       this.#failing = true;
       this.#place.log.error(

@@ -39,7 +39,7 @@ export class Storage {
   /** What the directory's path leads to is not what it was, and could not be made anew yet. */
   #isAway = false;
   #moving: Promise<void> | undefined;
-  #moveTimer: NodeJS.Timeout | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
   #closed = false;
   #failing = false;
 
@@ -89,7 +89,7 @@ export class Storage {
 
   /** To be called when the entries are in the table too. */
   foldIfDue(): void {
-    if (this.#journal.sizeBytes >= this.#journalMaxBytes || this.#journal.failing) this.#snapshotSoon();
+    if (this.#journal.sizeBytes >= this.#journalMaxBytes || this.#journal.isSuspect) this.#snapshotSoon();
   }
 
   /** Everything so far is on the disk; false when the disk refused. */
@@ -100,11 +100,11 @@ export class Storage {
   async stop(): Promise<void> {
     if (this.#closed) return;
     const { clock, log, directory } = this.#parts;
-    clearTimeout(this.#moveTimer);
     if (!this.#journal.isInPlace()) this.#moveSoon();
     await this.#moving;
     this.#closed = true;
     await this.#snapshotting;
+    clearTimeout(this.#retryTimer);
     try {
       this.#journal.append([{ t: "stop", at: clock.nowMs() }], false);
       await this.#journal.sync();
@@ -120,6 +120,12 @@ export class Storage {
   /** A snapshot goes with a new journal, so it also heals a journal that cannot be written where it is now. */
   #snapshotSoon(): void {
     if (this.#parts.clock.monotonicMs() >= this.#snapshotNotBeforeMs) void this.snapshot();
+  }
+
+  /** Without a write that would, looks again later. */
+  #retry(afterMs: number, action: () => void): void {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(action, afterMs).unref();
   }
 
   /** Folds the journal into a new snapshot. It never rejects: trouble is reported, and the journal still has everything. */
@@ -139,6 +145,7 @@ export class Storage {
   async #snapshot(): Promise<void> {
     const { directory, table, uuid, clock, log } = this.#parts;
     const journal = this.#journal;
+    const wasSuspect = journal.isSuspect;
     try {
       if (!this.#hasOldJournal) journal.rotate();
       this.#hasOldJournal = true;
@@ -147,9 +154,10 @@ export class Storage {
       await writeSnapshot({ directory, directoryFd, table, sequence, uuid, nowMs: clock.nowMs() });
       rmSync(join(directory, OLD_JOURNAL), { force: true });
       this.#hasOldJournal = false;
-      if (journal.failing) this.#snapshotNotBeforeMs = clock.monotonicMs() + SNAPSHOT_RETRY_MS;
+      if (wasSuspect) this.#snapshotNotBeforeMs = clock.monotonicMs() + SNAPSHOT_RETRY_MS;
     } catch (error) {
       this.#snapshotNotBeforeMs = clock.monotonicMs() + SNAPSHOT_RETRY_MS;
+      if (!this.#closed) this.#retry(SNAPSHOT_RETRY_MS, () => this.foldIfDue());
       log.warn(
         "state_snapshot_failed",
         `the snapshot in ${directory} cannot be written (${describe(error)}); the journal goes on growing`,
@@ -160,16 +168,18 @@ export class Storage {
     }
   }
 
-  /** Looks with every sync whether the journal still stands where it was made. */
+  /** Looks with every sync whether it went well and whether the journal still stands where it was made. */
   #watch(journal: Journal): Journal {
     journal.afterSync = () => {
-      if (!this.#closed && !journal.isInPlace()) this.#moveSoon();
+      if (this.#closed) return;
+      if (journal.isInPlace()) this.foldIfDue();
+      else this.#moveSoon();
     };
     return journal;
   }
 
   #moveSoon(): void {
-    clearTimeout(this.#moveTimer);
+    clearTimeout(this.#retryTimer);
     this.#moving ??= this.#move().finally(() => {
       this.#moving = undefined;
     });
@@ -201,7 +211,7 @@ export class Storage {
     } catch (error) {
       if (error instanceof PannierError && error.code === "state_locked") throw error;
       this.#failing = true;
-      this.#moveTimer = setTimeout(() => this.#moveSoon(), JOURNAL_SYNC_INTERVAL_MS).unref();
+      this.#retry(JOURNAL_SYNC_INTERVAL_MS, () => this.#moveSoon());
       return;
     }
     if (this.#failing) log.info("state_recovered", `the journal in ${directory} can be written again`);

@@ -1,4 +1,6 @@
 import type * as FileSystem from "node:fs";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import { addFile, inDirectory, KeptLog, open, terms } from "./tools.ts";
@@ -6,6 +8,8 @@ import { addFile, inDirectory, KeptLog, open, terms } from "./tools.ts";
 /** Counts syncs and makes them fail on demand: no file system that is at hand here can be told to. */
 const disk = vi.hoisted(() => ({
   broken: false,
+  /** So many syncs in the background are refused. */
+  refusals: 0,
   group: 0,
   atOnce: 0,
   now: 0,
@@ -24,7 +28,7 @@ vi.mock("node:fs", async (importOriginal) => {
       disk.most = Math.max(disk.most, disk.now);
       fs.fdatasync(fd, (error) => {
         disk.now -= 1;
-        done(disk.broken ? Object.assign(new Error(disk.message), { code: "EIO" }) : error);
+        done(disk.broken || disk.refusals-- > 0 ? Object.assign(new Error(disk.message), { code: "EIO" }) : error);
       });
     },
     readSync(fd: number, buffer: Buffer, offset: number, length: number, position: number | null): number {
@@ -100,6 +104,18 @@ test("a disk that refuses to sync: durable changes are refused, the others go on
     expect(again.found).toBe("stopped");
     expect(again.files.get(1)!.cursors.get("es")).toMatchObject({ sent: 10, salts: new Map([[5, 1]]) });
     await again.stop();
+  }));
+
+test("one sync that was refused makes a new journal, also when nothing is written any more", () =>
+  inDirectory(async (directory) => {
+    const log = new KeptLog();
+    const state = await open(directory, { log });
+    addFile(state, "/logs/only-in-the-journal.log");
+    disk.refusals = 1;
+    await expect.poll(() => log.codes, { timeout: 5_000 }).toContain("state_sync_failed");
+    const snapshot = (): string => readFileSync(join(directory, "snapshot"), "utf8");
+    await expect.poll(snapshot, { timeout: 5_000 }).toContain("only-in-the-journal");
+    await state.stop();
   }));
 
 test("a bad block in the journal: what stands before it is used, the rest is damage", () =>
