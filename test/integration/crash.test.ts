@@ -128,7 +128,7 @@ describe.concurrent(`seed ${SEED}`, { timeout: 300_000 }, () => {
       ...[...STARTING, ...SHIPPING, ...LATER].map((step) => ({ step, faults: {} })),
       ...FOLDING.map((step) => ({ step, faults: SYNC_FAILS })),
     ];
-    await live(3, lives, () => openWorld(context));
+    await live(2, lives, () => openWorld(context));
   });
 
   test("a power cut takes what was not synced: nothing lost, nothing twice", async (context) => {

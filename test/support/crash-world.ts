@@ -31,7 +31,7 @@ const ROTATED_KEPT = 3;
 const LINE_PADDING = 32;
 const BEGIN = "=== begin ===\n";
 /** How long a step may be waited for: processes start slowly where much else is going on. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 90_000;
 
 export class CrashWorld {
   readonly directory: string = mkdtempSync(join(tmpdir(), "pannier-crash-"));
