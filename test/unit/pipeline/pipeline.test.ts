@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { BatchPool } from "../../../src/batches/pool.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { PannierError } from "../../../src/core/errors.ts";
@@ -45,18 +45,16 @@ function makePipeline(parts: {
 }
 
 test("new content whose record cannot be journaled yet is taken up again", async () => {
-  let refusals = 1;
-  let replaced = false;
+  let calls = 0;
   const refused = new PannierError("state_write_failed", "the journal takes no record");
   const pipeline = makePipeline({
     turn: () => "changed",
     replace() {
-      if (refusals-- > 0) throw refused;
-      replaced = true;
+      if (++calls === 1) throw refused;
     },
   });
   pipeline.addFile(makeFile(1));
-  while (!replaced) await sleep(10);
+  await vi.waitFor(() => expect(calls).toBe(2), { timeout: 5_000 });
   await pipeline.stop();
 });
 
