@@ -1,8 +1,7 @@
 import { execFile } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import https from "node:https";
 import net, { type AddressInfo } from "node:net";
-import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
@@ -13,6 +12,7 @@ import { NodeRing } from "../../../src/sinks/elasticsearch/nodes.ts";
 import { configOf, record, records, sinkOf } from "./helpers.ts";
 import { deliver } from "./rig.ts";
 import { CREATED, StandIn } from "./server.ts";
+import { temporaryDirectory } from "./temporary.ts";
 
 const tls = path.join(import.meta.dirname, "tls");
 const never = new AbortController().signal;
@@ -133,7 +133,7 @@ describe("TLS", () => {
 
   test("reads a renewed file after a failure", async () => {
     const url = await secureServer();
-    const ca = path.join(mkdtempSync(path.join(os.tmpdir(), "pannier-tls-")), "ca.pem");
+    const ca = path.join(temporaryDirectory("tls"), "ca.pem");
     copyFileSync(path.join(tls, "other.pem"), ca);
     const carrier = carrierOf([url], { tls: { ca } });
     expect((await get(carrier)).kind).toBe("failed");

@@ -1,5 +1,4 @@
-import { appendFileSync, chmodSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import os from "node:os";
+import { appendFileSync, chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { PannierError } from "../../../src/core/errors.ts";
@@ -9,6 +8,7 @@ import { DeadLetters } from "../../../src/sinks/dead-letters.ts";
 import type { Problem } from "../../../src/sinks/exchange.ts";
 import type { Letter } from "../../../src/sinks/letter.ts";
 import { until } from "./rig.ts";
+import { temporaryDirectory } from "./temporary.ts";
 
 function open(
   options: {
@@ -19,8 +19,7 @@ function open(
   } = {},
 ): DeadLetters {
   const { maxBytes = 1 << 20, whenFull = "stop", onDrop = (): void => {} } = options;
-  const directory =
-    options.directory ?? path.join(mkdtempSync(path.join(os.tmpdir(), "pannier-letters-")), "dead-letters");
+  const directory = options.directory ?? path.join(temporaryDirectory("letters"), "dead-letters");
   return new DeadLetters({ directory, sink: "es", config: { maxBytes, whenFull }, retryMs: 5, onDrop });
 }
 
@@ -150,7 +149,7 @@ describe("dead letters", () => {
   });
 
   test("wait while they cannot be written, and end the wait with the sink", async () => {
-    const directory = mkdtempSync(path.join(os.tmpdir(), "pannier-letters-"));
+    const directory = temporaryDirectory("letters");
     const blocked = path.join(directory, "dead-letters");
     writeFileSync(blocked, "a file where the directory should be");
     chmodSync(directory, 0o700);

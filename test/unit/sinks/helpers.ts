@@ -1,5 +1,3 @@
-import { mkdtempSync } from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import { GzipCompressor } from "../../../src/batches/compress.ts";
 import { Batch, LINE_FLAGS_SHIFT } from "../../../src/core/batch.ts";
@@ -13,6 +11,7 @@ import { createElasticsearchSink } from "../../../src/sinks/elasticsearch/sink.t
 import { elasticsearchWire } from "../../../src/sinks/elasticsearch/wire.ts";
 import type { ReplayingSink } from "../../../src/sinks/replaying-sink.ts";
 import type { DeliveryTimes } from "../../../src/sinks/times.ts";
+import { temporaryDirectory } from "./temporary.ts";
 
 /** Keeps what was said. */
 export class MemoryLog implements Log {
@@ -154,7 +153,7 @@ export function sinkOf(
   source: TestSource = new TestSource(list),
 ): TestSink {
   const log = new MemoryLog();
-  const directory = path.join(mkdtempSync(path.join(os.tmpdir(), "pannier-sink-")), "dead-letters");
+  const directory = path.join(temporaryDirectory("sink"), "dead-letters");
   const deadLetters = new DeadLetters({
     directory,
     sink: config.name,

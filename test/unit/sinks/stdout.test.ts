@@ -1,6 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync } from "node:fs";
-import os from "node:os";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { afterEach, describe, expect, test } from "vitest";
@@ -10,6 +9,7 @@ import type { StdoutConfig } from "../../../src/core/config.ts";
 import { createStdoutSink } from "../../../src/sinks/stdout/sink.ts";
 import { MemoryLog } from "./helpers.ts";
 import { until } from "./rig.ts";
+import { temporaryDirectory } from "./temporary.ts";
 
 const config: StdoutConfig = {
   type: "stdout",
@@ -53,7 +53,7 @@ async function textOf(stream: Readable): Promise<string> {
 
 describe("the stdout sink", () => {
   test("writes documents in order, one per line, to a file", async () => {
-    const file = path.join(mkdtempSync(path.join(os.tmpdir(), "pannier-out-")), "out.ndjson");
+    const file = path.join(temporaryDirectory("out"), "out.ndjson");
     const fd = openSync(file, "w");
     const sink = createStdoutSink({ config, log: new MemoryLog(), clock: systemClock, fd });
     const batches = [batchOf(['{"a":1}', '{"a":2}'], 0), batchOf(['{"a":3}'], 1)];
