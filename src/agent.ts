@@ -107,6 +107,7 @@ class Agent {
             config: this.#reloader.status(),
             catalogue: this.#catalogue,
             shipping: this.#shipping,
+            records: state.files.values(),
             monotonicMs: clock.monotonicMs(),
           }),
       },

@@ -1,8 +1,10 @@
 import { createRequire } from "node:module";
+import type { FileRecord } from "./core/state.ts";
 import type { FileCatalogue } from "./files/catalogue.ts";
+import { describeLosses } from "./losses.ts";
 import type { ConfigStatus } from "./reload.ts";
 import type { Shipping } from "./shipping.ts";
-import { type Ledger, ledgerOf } from "./state/ledger.ts";
+import { describeLedger, ledgerOf } from "./state/ledger.ts";
 
 export type AgentState = "starting" | "running" | "draining";
 
@@ -14,6 +16,8 @@ interface StatusOf {
   readonly config: ConfigStatus;
   readonly catalogue: FileCatalogue;
   readonly shipping: Shipping;
+  /** All that the journal knows. */
+  readonly records: Iterable<FileRecord>;
   readonly monotonicMs: number;
 }
 
@@ -80,10 +84,9 @@ function* describeFiles(agent: StatusOf): Generator<object> {
       ledgers,
     };
   }
-}
-
-/** The seven terms in the contract's order and words. */
-function describeLedger(ledger: Ledger): object {
-  const { unread, inFlight, delivered, filtered, deadLettered, cut, lost } = ledger;
-  return { unread, in_flight: inFlight, delivered, filtered, dead_lettered: deadLettered, cut, lost };
+  yield* describeLosses(
+    agent.records,
+    agent.catalogue.files,
+    pipelines.map(({ sink }) => sink.name),
+  );
 }

@@ -50,3 +50,13 @@ export function lineFlags(terminated: boolean, cut: boolean, continued: boolean)
     (terminated ? 0 : LineFlag.unterminated) | (cut ? LineFlag.truncated : 0) | (continued ? LineFlag.continued : 0)
   );
 }
+
+/** A line feed, perhaps behind a carriage return. */
+export const LINE_END_MAX_BYTES = 2;
+
+/** The first byte of bytes[from, to) that is not NUL. */
+export function skipNuls(bytes: Buffer, from: number, to: number): number {
+  let at = from;
+  while (at < to && bytes[at] === 0) at++;
+  return at;
+}

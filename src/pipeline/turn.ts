@@ -1,24 +1,25 @@
 import { isUtf8 } from "node:buffer";
 import type { Batch } from "../core/batch.ts";
 import { CHUNK_BYTES, TAIL_BYTES } from "../core/limits.ts";
-import { type RecordEncoder, Tail } from "../core/record.ts";
+import { Tail } from "../core/record.ts";
 import type { Wire } from "../core/sink.ts";
 import type { Boundary } from "../core/state.ts";
 import { type ReadBuffer, readAt } from "../files/follow.ts";
-import { bomBytes, cutAtCharacter, findLineFeed, isBlank, lineEndBytes, lineFlags } from "../lines/newline.ts";
+import {
+  bomBytes,
+  cutAtCharacter,
+  findLineFeed,
+  isBlank,
+  lineEndBytes,
+  lineFlags,
+  LINE_END_MAX_BYTES,
+  skipNuls,
+} from "../lines/newline.ts";
 import type { Cursor } from "./cursor.ts";
+import type { Turn, TurnInput } from "./input.ts";
 import { EventWriter } from "./writer.ts";
 
-/**
- * `progress`: come again. `idle`: nothing more to read now. `full`: the batch takes no more, seal it. `changed`: the bytes
- * before the cursor are not those that were read: the file has new content. `failed`: the read failed and was reported.
- */
-export type Turn = "progress" | "idle" | "full" | "changed" | "failed";
-
-export interface TurnInput {
-  readonly encoder: RecordEncoder;
-  readonly maxLineBytes: number;
-}
+export type { Turn, TurnInput } from "./input.ts";
 
 const NO_TAIL = Buffer.alloc(0);
 const LF = 0x0a;
@@ -58,6 +59,7 @@ export class TurnReader {
     if (cursor.read > cursor.file.size) return "idle";
     const boundary = cursor.boundaryAt(cursor.read);
     if (boundary !== undefined) return this.#takeBounded(cursor, batch, boundary);
+    if (this.#isFarTooLong(cursor)) return this.#shorten(cursor, batch);
     if (cursor.lineEnd === 0 && cursor.scannedTo > cursor.read) return this.#scan(cursor);
     return this.#extract(cursor, batch);
   }
@@ -77,7 +79,24 @@ export class TurnReader {
     }
     cursor.lineEnd = cursor.scannedTo + found + 1;
     cursor.scannedTo = cursor.read;
-    if (cursor.lineEnd - cursor.read - 1 > this.#inputs[cursor.file.input].maxLineBytes) this.#cut(cursor);
+    return "progress";
+  }
+
+  /** The end of the line is known, and no line end of two bytes can make it fit. */
+  #isFarTooLong({ lineEnd, read, file }: Cursor): boolean {
+    return lineEnd - read > this.#inputs[file.input].maxLineBytes + LINE_END_MAX_BYTES;
+  }
+
+  /** Cuts a line that is too long, behind the NULs before it: those are the hole that an application leaves which writes on behind a truncation. */
+  #shorten(cursor: Cursor, batch: Batch): Turn {
+    const tail = cursor.readTail;
+    const chunk = readAt(cursor.file, cursor.read, CHUNK_BYTES, tail.bytes, tail.length, this.#buffer);
+    if (chunk.status !== "ok") return chunk.status;
+    const at = skipNuls(this.#buffer.bytes, chunk.start, chunk.end);
+    if (at === chunk.start) this.#cut(cursor);
+    else if (!this.#writer.openSegment(cursor, batch)) return "full";
+    else
+      this.#writer.advance(cursor, this.#buffer.bytes, chunk.start - tail.length, at, cursor.read + at - chunk.start);
     return "progress";
   }
 
@@ -106,27 +125,18 @@ export class TurnReader {
       const lineFeed = findLineFeed(bytes, at, stop);
       if (lineFeed < 0) break;
       const next = lineFeed + 1;
-      const payloadStart = base + at === 0 ? at + bomBytes(bytes, at, lineFeed) : at;
+      if (bytes[at] === 0) at = skipNuls(bytes, at, lineFeed);
+      const from = base + at;
+      const payloadStart = from === 0 ? at + bomBytes(bytes, at, lineFeed) : at;
       const payloadEnd = next - lineEndBytes(bytes, payloadStart, next);
       if (payloadEnd - at > input.maxLineBytes) {
         overlongEnd = base + next;
         break;
       }
       if (!isBlank(bytes, payloadStart, payloadEnd)) {
-        line.flags = base + at === cursor.continuesAt ? lineFlags(true, false, true) : 0;
+        line.flags = from === cursor.continuesAt ? lineFlags(true, false, true) : 0;
         if (
-          !this.#writer.write(
-            cursor,
-            batch,
-            input.encoder,
-            at,
-            payloadStart,
-            payloadEnd,
-            next,
-            base + at,
-            base + next,
-            0,
-          )
+          !this.#writer.write(cursor, batch, input.encoder, at, payloadStart, payloadEnd, next, from, base + next, 0)
         ) {
           turn = "full";
           break;
@@ -141,7 +151,7 @@ export class TurnReader {
     cursor.lineEnd = 0;
     if (overlongEnd > 0) {
       cursor.lineEnd = overlongEnd;
-      this.#cut(cursor);
+      if (!this.#isFarTooLong(cursor)) this.#cut(cursor);
     } else if (turn === "progress" && (at === start || base + end >= cursor.file.size) && stop === end) {
       // Only a line that fills the chunk, or stands at the end of the file, is worth remembering as scanned: with more
       // to read behind it, the next chunk begins at its first byte and holds it whole.

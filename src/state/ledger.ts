@@ -26,3 +26,9 @@ export function ledgerOf(cursor: CursorRecord, sizeBytes: number, readOffset: nu
     lost: cursor.lost,
   };
 }
+
+/** The seven terms in the contract's order and words. */
+export function describeLedger(ledger: Ledger): object {
+  const { unread, inFlight, delivered, filtered, deadLettered, cut, lost } = ledger;
+  return { unread, in_flight: inFlight, delivered, filtered, dead_lettered: deadLettered, cut, lost };
+}

@@ -238,3 +238,18 @@ test("other bytes before the cursor are noticed by the read itself", () => {
   expect(() => rig.read()).toThrow(/changed/);
   rig.close();
 });
+
+test.each([1, 10, 25, 262_143, 700_000])(
+  "a hole of %i bytes before a line, as one leaves who writes on behind a truncation, is passed over",
+  (bytes) => {
+    const hole = Buffer.alloc(bytes);
+    const whole = eventsOf([Buffer.concat([hole, Buffer.from("first\nsecond\n")])], 4_096);
+    expect(whole.map(({ from, to }) => [from - bytes, to - bytes])).toEqual([
+      [0, 6],
+      [6, 13],
+    ]);
+    expect(eventsOf([hole, Buffer.from("fir"), Buffer.from("st\nsecond\n")], 4_096)).toEqual(whole);
+    const long = eventsOf([hole, Buffer.from(`${"x".repeat(50)}\nlast\n`)], 4_096);
+    expect(long.map(({ from }) => from - bytes)).toEqual([0, 51]);
+  },
+);
