@@ -3,7 +3,7 @@ import { collect } from "../core/collect.ts";
 import { systemCode } from "../core/errors.ts";
 import { LISTING_AGAIN_FACTOR, LISTING_COST_FACTOR, SWEEP_COLD_MS, SWEEP_WARM_MS } from "../core/limits.ts";
 import type { FileRecord } from "../core/state.ts";
-import { type Directory, activeAtMs, dormantFiles, hasWoken } from "./directory.ts";
+import { type Directory, activeAtMs, dormantFiles, wokenFamilies } from "./directory.ts";
 import { Families, type FamiliesOptions } from "./families.ts";
 import type { Folder } from "./folder.ts";
 import { emptyListing, listDirectory } from "./listing.ts";
@@ -96,9 +96,8 @@ export class Directories {
    * hint when it may be about a file that is not open.
    */
   async check(directory: Directory, full: boolean, isHinted: boolean): Promise<void> {
-    const { clock, slice } = this.#o;
-    const nowMs = clock.monotonicMs();
-    const spentBeforeMs = slice.spentMs;
+    const nowMs = this.#o.clock.monotonicMs();
+    const listedAtMs = directory.listedAtMs;
     try {
       await this.#check(directory, full, isHinted, nowMs);
       this.#o.reclaim.run(directory);
@@ -107,7 +106,8 @@ export class Directories {
     }
     // Whoever fills or changes a large directory all the time costs a share of the processor, and not all of it. One in which
     // files still wait to be opened is looked at as soon as the sweep comes by again.
-    const tookMs = directory.waiting === undefined ? slice.spentMs - spentBeforeMs : 0;
+    const isListed = directory.listedAtMs !== listedAtMs && directory.waiting === undefined;
+    const tookMs = isListed ? directory.listingMs : 0;
     directory.dueAtMs = Math.max(nextLookMs(nowMs, activeAtMs(directory)), nowMs + LISTING_COST_FACTOR * tookMs);
   }
 
@@ -121,9 +121,9 @@ export class Directories {
         await this.#list(directory, folder, stats.mtimeNs);
       } else if (directory.waiting !== undefined) {
         await this.#families.arrange(directory, folder, directory.waiting, -Infinity);
-      } else if (isHinted || nowMs - directory.dormantAtMs >= SWEEP_COLD_MS) {
+      } else if (isHinted || nowMs - directory.dormantAtMs >= SWEEP_COLD_MS / 2) {
         directory.dormantAtMs = nowMs;
-        if (await hasWoken(directory, this.#o.slice)) await this.#list(directory, folder, stats.mtimeNs);
+        await this.#families.wake(directory, folder, await wokenFamilies(directory, this.#o.slice));
       }
     } finally {
       folder?.close();

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import { describe } from "../core/errors.ts";
 import { HOT_FOR_MS, WALK_MAX_ENTRIES } from "../core/limits.ts";
@@ -9,7 +10,7 @@ import type { ListOptions } from "./entries.ts";
 import { type Entry, Family } from "./family.ts";
 import type { Folder } from "./folder.ts";
 import type { KnownFamilies } from "./known.ts";
-import { type Listing, type Name, lookAtFamily } from "./listing.ts";
+import { type Listing, type Name, emptyListing, lookAtFamily } from "./listing.ts";
 import type { Openings } from "./openings.ts";
 import type { Patterns } from "./patterns.ts";
 import type { Reports } from "./reports.ts";
@@ -96,6 +97,25 @@ export class Families {
     directory.hasLinks = listing.hasLinks;
     directory.waiting = waiting.size === 0 ? undefined : { ...listing, families: waiting };
     directory.isComplete = isComplete && listing.isWhole && directory.waiting === undefined;
+  }
+
+  /**
+   * Arranges these families alone. Nothing has come or gone in the directory, so their names are those of the files that are
+   * known of them.
+   */
+  async wake(directory: Directory, folder: Folder, woken: readonly Family[]): Promise<void> {
+    if (woken.length === 0) return;
+    const families = new Map(woken.map((family) => [family.base, this.#namesOf(family)]));
+    directory.waiting = { ...emptyListing(), families, hasLinks: directory.hasLinks };
+    await this.arrange(directory, folder, directory.waiting, -Infinity);
+  }
+
+  #namesOf({ base, members, dormant }: Family): Name[] {
+    const paths = new Set([...members, ...dormant].map(({ path }) => path));
+    return Array.from(paths, (path) => {
+      const matched = this.#o.patterns.ownerOf(path) >= 0;
+      return { name: basename(path), path, suffix: path.slice(base.length), matched };
+    });
   }
 
   #newFamily(base: string): Family {

@@ -1,0 +1,79 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Follower, LogDirectory, leaveNothing } from "./follower.ts";
+
+let logs: LogDirectory;
+let follower: Follower;
+
+beforeEach(() => {
+  logs = new LogDirectory();
+  mkdirSync(logs.path);
+});
+
+afterEach(async () => {
+  await leaveNothing(follower, logs);
+});
+
+/** The longest time in which nothing else could run. */
+function watchLoop(): () => number {
+  let longestMs = 0;
+  let lastMs = performance.now();
+  const timer = setInterval(() => {
+    longestMs = Math.max(longestMs, performance.now() - lastMs);
+    lastMs = performance.now();
+  }, 1);
+  return () => {
+    clearInterval(timer);
+    return longestMs;
+  };
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+test("a directory of 60,000 other files costs little, in slices, and hides no log", { timeout: 60_000 }, async () => {
+  for (let i = 0; i < 60_000; i++) writeFileSync(logs.at(`upload-${i}.tmp`), "");
+  logs.appendToFile("app.log", "one");
+  const held = watchLoop();
+  follower = await Follower.start({ root: logs.root, inputs: [{ paths: [logs.path] }] });
+  expect(await follower.waitForLines(1, 5_000)).toEqual(["one"]);
+  expect(held()).toBeLessThan(1_000);
+  // Somebody changes the directory all the time.
+  const before = cpuMs();
+  const startedMs = performance.now();
+  for (let i = 0; i < 100; i++) {
+    writeFileSync(logs.at(`more-${i}.tmp`), "");
+    await sleep(40);
+  }
+  expect((cpuMs() - before) / (performance.now() - startedMs)).toBeLessThan(0.5);
+  logs.appendToFile("app.log", "two");
+  expect(await follower.waitForLines(2, 3_000)).toEqual(["one", "two"]);
+});
+
+test("a very deep tree is looked into as far as it may be, and that is said", async () => {
+  let path = logs.path;
+  for (let depth = 0; depth < 60; depth++) {
+    path += "/deep";
+    mkdirSync(path);
+    if (depth % 10 === 0) writeFileSync(`${path}/app.log`, `${depth}\n`);
+  }
+  follower = await Follower.start({ root: logs.root, inputs: [{ paths: [logs.path] }] });
+  expect((await follower.catchUp()).map(Number)).toEqual([0, 10, 20, 30]);
+  expect(follower.saidCodes()).toEqual(["too_deep"]);
+});
+
+test("thousands of files, few of them open: all are read, and growth of any is found without a listing", async () => {
+  const count = 2_000;
+  for (let i = 0; i < count; i++) logs.appendToFile(`${i}.log`, `${i}`);
+  follower = await Follower.start({ root: logs.root, inputs: [{ paths: [logs.path] }], maxOpenFiles: 200 });
+  expect(await follower.waitForLines(count, 12_000)).toHaveLength(count);
+  follower.letPass(300_000);
+  await follower.catchUp();
+  for (const name of ["7.log", "1999.log"]) logs.appendToFile(name, "again");
+  follower.letPass(10_000);
+  expect((await follower.waitForLines(count + 2, 5_000)).slice(count)).toEqual(["again", "again"]);
+  expect(follower.openNames().length).toBeLessThanOrEqual(200);
+});
