@@ -30,6 +30,8 @@ export interface ShippingOptions {
   catalogue(): FileCatalogue;
   /** Nobody reads standard output any more. */
   onOutputClosed(): void;
+  /** Makes the sinks; a simulation brings its own. */
+  readonly createSink?: typeof createSink;
 }
 
 /** A pipeline and the settings that it was made with, as a text to compare. */
@@ -178,7 +180,7 @@ export class Shipping {
       cursors: () => pipeline.cursors.values(),
       sink: config.name,
     });
-    const sink: Sink = createSink({
+    const sink: Sink = (this.#o.createSink ?? createSink)({
       config,
       stateDir: this.config.stateDir,
       source,

@@ -1,5 +1,15 @@
 /** An application that does to its log files all that applications and rotation tools do, and tells the model. */
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, truncateSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type LineShape, PIECE_MIN_BYTES, textOf } from "./lines.ts";
 import { type Content, HEADER, type Model } from "./model.ts";
@@ -123,12 +133,19 @@ export class Application {
   /** app.log → app.log.1 → app.log.2 → …; the oldest is removed. */
   rotateByNumber(name: string, create: boolean): void {
     const path = this.path(name);
-    let oldest = 0;
-    while (existsSync(`${path}.${oldest + 1}`)) oldest++;
-    if (oldest >= this.#rotatedMax) this.#unlink(`${path}.${oldest--}`);
-    for (let i = oldest; i >= 1; i--) this.#rename(`${path}.${i}`, `${path}.${i + 1}`);
+    this.#makeRoom(path);
     this.#leave(path, `${path}.1`);
     if (create) this.open(name);
+  }
+
+  /** logrotate's `copytruncate`, by a tool that no write comes between: the application goes on in the file that is empty now. */
+  copyTruncate(name: string): void {
+    const path = this.path(name);
+    this.endLine(this.open(name));
+    this.#makeRoom(path);
+    copyFileSync(path, `${path}.1`);
+    this.#follow(this.#model.copyTruncate(path, `${path}.1`, this.#openFile(`${path}.1`)));
+    truncateSync(path, 0);
   }
 
   rotateByDate(name: string, dash: boolean): void {
@@ -156,7 +173,7 @@ export class Application {
   /** In place: the application's descriptor goes on at the new end. */
   truncate(name: string): void {
     const content = this.#model.truncate(this.path(name));
-    this.#left = this.#left.map((late) => (late.content.fd === content.fd ? { ...late, content } : late));
+    this.#follow(content);
     truncateSync(content.path!, 0);
   }
 
@@ -196,6 +213,19 @@ export class Application {
     this.#left = this.#left.filter((late) => late.content.fd !== content.fd);
     this.#descriptors.delete(content.fd);
     closeSync(content.fd);
+  }
+
+  /** The same file has other content now. */
+  #follow(content: Content): void {
+    this.#left = this.#left.map((late) => (late.content.fd === content.fd ? { ...late, content } : late));
+  }
+
+  /** NAME.1 becomes free; the oldest is removed when there are too many. */
+  #makeRoom(path: string): void {
+    let oldest = 0;
+    while (existsSync(`${path}.${oldest + 1}`)) oldest++;
+    if (oldest >= this.#rotatedMax) this.#unlink(`${path}.${oldest--}`);
+    for (let i = oldest; i >= 1; i--) this.#rename(`${path}.${i}`, `${path}.${i + 1}`);
   }
 
   #rename(from: string, to: string): void {

@@ -86,6 +86,7 @@ const rotating = [
     `rotate ${file} by date${dash ? "" : " with a dot"}`,
     ({ application }) => application.rotateByDate(file, dash),
   ]),
+  onExisting(none, (file) => [`copy and truncate ${file}`, ({ application }) => application.copyTruncate(file)]),
   onExisting(none, (file) => [`move ${file} away`, ({ application }) => application.moveAway(file)]),
   onExisting(none, (file) => [`move ${file} across`, ({ application }) => application.moveAcross(file)]),
 ];

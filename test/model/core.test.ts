@@ -20,7 +20,14 @@ test.each([
 ])(
   "%s %i: every line arrives once and whole",
   async (_, seed) => {
-    const { cases } = await playMany({ stage: simulatedStage, lanes: LANES, seed, cases: Infinity, maxMs: RUN_MS });
+    const { cases } = await playMany({
+      stage: simulatedStage,
+      lanes: LANES,
+      seed,
+      cases: Infinity,
+      maxMs: RUN_MS,
+      minCases: CASES_MIN,
+    });
     expect(cases).toBeGreaterThanOrEqual(CASES_MIN);
   },
   TEST_MS,

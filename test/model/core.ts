@@ -6,10 +6,10 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { InputConfig } from "../../src/core/config.ts";
 import type { Log } from "../../src/core/log.ts";
 import { openState } from "../../src/state/open.ts";
-import { Life, MAX_LINE_BYTES } from "./life.ts";
+import { Life } from "./life.ts";
+import { settingsFor } from "./settings.ts";
 import { SimulatedClock, SimulatedReceiver } from "./simulated.ts";
 import { cursorTerms } from "./state.ts";
 import type { CursorTerms, Followed, Stage, Subject } from "./subject.ts";
@@ -65,21 +65,12 @@ class PannierCore implements Subject {
 
   async start(): Promise<void> {
     await this.#clearAway();
-    const input: InputConfig = {
-      paths: [join(this.#root, "a"), join(this.#root, "b")],
-      exclude: [],
-      startAt: "beginning",
-      format: "auto",
-      maxLineBytes: MAX_LINE_BYTES,
-      timezone: "UTC",
-      fields: {},
-      reclaim: "never",
-    };
+    const { config, plan } = settingsFor(this.#root, this.#state);
     const state = await openState({ directory: this.#state, podUid: "pod-1", clock: this.#clock, log: this.#log });
     const step = (): void => {
       if (this.isAlive && --this.#stepsLeft <= 0) this.#crash();
     };
-    this.#life = new Life({ state, input, receiver: this.#receiver, clock: this.#clock, log: this.#log, step });
+    this.#life = new Life({ state, config, plan, receiver: this.#receiver, clock: this.#clock, log: this.#log, step });
     await this.#life.catalogue.start();
   }
 

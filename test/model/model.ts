@@ -54,6 +54,8 @@ export class Model {
     const line = { n, text: text(n), must, mayBeInPieces: false };
     this.lines.push(line);
     content.pending.push(line);
+    const isFirst = must && !content.hasOwnLine && !content.resembles;
+    for (const each of content.pending) if (isFirst && each.n < 0) each.must = true;
     content.hasOwnLine = true;
     if (!isWhole) content.begun = line;
     return line;
@@ -66,9 +68,12 @@ export class Model {
     if (!content.pending.includes(line)) content.pending.push(line);
   }
 
-  /** The first line that many files have alike. Where the content before began with it too, nobody could tell them apart. */
+  /**
+   * The first line that many files have alike. A file that holds nothing else cannot be told from a copy of another, nor from
+   * what was truncated before it when that began alike.
+   */
   writeHeader(content: Content): void {
-    const header = { n: -1, text: HEADER, must: !content.resembles, mayBeInPieces: false };
+    const header = { n: -1, text: HEADER, must: content.hasOwnLine, mayBeInPieces: false };
     this.headers.push(header);
     content.pending.push(header);
   }
@@ -95,10 +100,21 @@ export class Model {
   /** All bytes are gone, and what is written next is other content of the same file. */
   truncate(path: string): Content {
     const before = this.contents.get(path)!;
-    const resembles = before.pending.length > 0 || !before.hasOwnLine;
     forgive(before);
     if (before.begun !== undefined) before.begun.mayBeInPieces = true;
-    const next = this.create(path, before.fd, resembles);
+    return this.empty(path, before);
+  }
+
+  /** The same after a copy was made, which now stands for what was there. */
+  copyTruncate(path: string, copyPath: string, copyFd: number): Content {
+    const before = this.contents.get(path)!;
+    this.contents.set(copyPath, { ...before, path: copyPath, fd: copyFd, isHeld: false });
+    return this.empty(path, before);
+  }
+
+  /** The file that was emptied. */
+  empty(path: string, before: Content): Content {
+    const next = this.create(path, before.fd, before.pending.length > 0 || !before.hasOwnLine);
     next.isHeld = before.isHeld;
     return next;
   }

@@ -11,8 +11,9 @@ export interface RunOptions {
   /** Of the first round of stories; each further round, in whatever lane, has the next one. */
   readonly seed: number;
   readonly cases: number;
-  /** No new story begins after this time. */
+  /** No new story begins after this time, once `minCases` were played. */
   readonly maxMs: number;
+  readonly minCases?: number;
   /** Repeats a failure: what fast-check has printed. */
   readonly path?: string;
   readonly replayPath?: string;
@@ -37,7 +38,8 @@ export async function playMany(options: RunOptions): Promise<RunResult> {
   let cases = 0;
   let begun = 0;
   let documents = 0;
-  const isOver = (): boolean => performance.now() > deadline || failedAt < Infinity || begun >= options.cases;
+  const isLate = (): boolean => performance.now() > deadline && begun >= (options.minCases ?? 0);
+  const isOver = (): boolean => isLate() || failedAt < Infinity || begun >= options.cases;
 
   const playRound = async (seed: number): Promise<void> => {
     let isMine = false;
