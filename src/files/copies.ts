@@ -32,7 +32,7 @@ export interface Original {
 export type Verdict = "own" | "held" | "later" | Source;
 
 /**
- * Tells copies from files of their own (docs/decisions/0008). A sibling that equals the start of the live file holds nothing
+ * Tells copies from files of their own (docs/decisions/0010). A sibling that equals the start of the live file holds nothing
  * that is not read there. Once its content is gone from its own file, by truncation or because that file is gone, the copy
  * is that file: the same key, the same offsets, from where each sink has come to.
  */
