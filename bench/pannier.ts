@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 
 /** V8 flags that the image, the unit and the launcher pass (contract §1). */
-export const SHIPPED_FLAGS: readonly string[] = ["--max-semi-space-size=4"];
+export const SHIPPED_FLAGS: readonly string[] = ["--min-semi-space-size=4", "--max-semi-space-size=4"];
 
 /** `pannier run` on these paths into a receiver, with everything else at its default. */
 export function pannierCommand(

@@ -81,6 +81,7 @@ export function startAgent(directory: string, receiverUrl: string): Child {
   const config = path.join(directory, "pannier.yaml");
   writeFileSync(config, "version: 1\n");
   return new Child([
+    "--min-semi-space-size=4",
     "--max-semi-space-size=4",
     "--import",
     pathToFileURL(path.join(HERE, `leash${EXTENSION}`)).href,

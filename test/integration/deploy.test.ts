@@ -82,11 +82,12 @@ describe("the Pod of the sidecar pattern", () => {
 });
 
 test("image, unit and package start pannier with the same flags of V8", () => {
-  const flag = "--max-semi-space-size=4";
+  const flags = "--min-semi-space-size=4 --max-semi-space-size=4";
+  const listed = flags.split(" ").map((flag) => `"${flag}"`);
   const { scripts, version } = JSON.parse(read("package.json")) as { scripts: Record<string, string>; version: string };
-  expect(read("Dockerfile")).toContain(`ENTRYPOINT ["node", "${flag}", "/app/dist/cli/main.js"]`);
+  expect(read("Dockerfile")).toContain(`ENTRYPOINT ["node", ${listed.join(", ")}, "/app/dist/cli/main.js"]`);
   expect(read("Dockerfile")).toContain(`ARG VERSION=${version}\n`);
-  expect(read("deploy/systemd/pannier.service")).toContain(`node ${flag} /usr/lib/pannier/dist/cli/main.js run`);
-  expect(scripts["start"]).toContain(`node ${flag} dist/cli/main.js run`);
-  expect(scripts["demo"]).toContain(`node ${flag} dist/cli/main.js demo`);
+  expect(read("deploy/systemd/pannier.service")).toContain(`node ${flags} /usr/lib/pannier/dist/cli/main.js run`);
+  expect(scripts["start"]).toContain(`node ${flags} dist/cli/main.js run`);
+  expect(scripts["demo"]).toContain(`node ${flags} dist/cli/main.js demo`);
 });

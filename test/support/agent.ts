@@ -83,7 +83,7 @@ export interface Agent {
 
 export const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 /** V8 flags that image, unit and launcher pass (contract §1). */
-export const SHIPPED_FLAGS: readonly string[] = ["--max-semi-space-size=4"];
+export const SHIPPED_FLAGS: readonly string[] = ["--min-semi-space-size=4", "--max-semi-space-size=4"];
 
 const POLL_MS = 25;
 const WAIT_MS = 30_000;

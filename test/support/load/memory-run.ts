@@ -30,8 +30,10 @@ export interface MemoryRunOptions {
   readonly rotateBytes: number;
   readonly burstBytesPerSecond: number;
   readonly burstMs: number;
+  /** When the burst begins; before and after it lines trickle. */
+  readonly burstAtMs?: number;
   readonly trickleBytesPerSecond: number;
-  /** Load before the outage; the burst goes on in it. */
+  /** Load before the outage. */
   readonly beforeMs: number;
   readonly outageMs: number;
   /** Requests before the outage, and the first ones after it, that are answered with megabytes of errors. */
@@ -155,12 +157,22 @@ class Run {
   }
 
   async all(): Promise<MemoryResult> {
-    const { burstMs, beforeMs, outageMs, burstBytesPerSecond, trickleBytesPerSecond, storms, recoveryMs } = this.#o;
+    const {
+      burstMs,
+      burstAtMs = 0,
+      beforeMs,
+      outageMs,
+      burstBytesPerSecond,
+      trickleBytesPerSecond,
+      storms,
+      recoveryMs,
+    } = this.#o;
     const [first] = this.#sinks;
     await this.#until(async () => (await this.#status()) !== undefined, START_MS);
     if ((await this.#status()) === undefined) throw new Error(`no answer from the agent: ${await this.#agent.logs()}`);
-    await this.#rate(burstBytesPerSecond);
-    const burst = setTimeout(() => void this.#rate(trickleBytesPerSecond), burstMs);
+    await this.#rate(burstAtMs === 0 ? burstBytesPerSecond : trickleBytesPerSecond);
+    const burst = setTimeout(() => void this.#rate(burstBytesPerSecond), burstAtMs);
+    const burstEnd = setTimeout(() => void this.#rate(trickleBytesPerSecond), burstAtMs + burstMs);
     const storm = setTimeout(() => void this.#storm(storms.before), beforeMs / 3);
     await this.#phase("before", beforeMs);
     await first.ask({ ask: "down" });
@@ -169,6 +181,7 @@ class Run {
       if (state !== undefined) this.#outageStates.add(state);
     });
     clearTimeout(burst);
+    clearTimeout(burstEnd);
     clearTimeout(storm);
     const written = await this.#rate(0);
     await forgetPages(this.#logs);
