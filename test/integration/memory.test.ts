@@ -70,8 +70,8 @@ test("96 MiB hold it: 100 MB/s, lines of 10 MB, 300 files, answers of megabytes,
 test("two sinks, lines of 10 MB that are delivered whole, and the limit that `check` asks for", async () => {
   const result = await runMemory({
     image,
-    memory: "512m",
-    memoryLimit: "450MiB",
+    memory: "704m",
+    memoryLimit: "640MiB",
     maxLineBytes: 10 * MiB,
     sinks: 2,
     manyFiles: 10,
