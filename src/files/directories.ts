@@ -1,7 +1,13 @@
 import { dirname } from "node:path";
 import { collect } from "../core/collect.ts";
 import { systemCode } from "../core/errors.ts";
-import { LISTING_AGAIN_FACTOR, LISTING_COST_FACTOR, SWEEP_COLD_MS, SWEEP_WARM_MS } from "../core/limits.ts";
+import {
+  LISTING_AGAIN_FACTOR,
+  LISTING_AGAIN_MAX_MS,
+  LISTING_COST_FACTOR,
+  SWEEP_COLD_MS,
+  SWEEP_WARM_MS,
+} from "../core/limits.ts";
 import type { FileRecord } from "../core/state.ts";
 import { type Directory, activeAtMs, dormantFiles, wokenFamilies } from "./directory.ts";
 import { Families, type FamiliesOptions } from "./families.ts";
@@ -108,7 +114,10 @@ export class Directories {
     // files still wait to be opened is looked at as soon as the sweep comes by again.
     const isListed = directory.listedAtMs !== listedAtMs && directory.waiting === undefined;
     const tookMs = isListed ? directory.listingMs : 0;
-    directory.dueAtMs = Math.max(nextLookMs(nowMs, activeAtMs(directory)), nowMs + LISTING_COST_FACTOR * tookMs);
+    directory.dueAtMs = Math.max(
+      nextLookMs(nowMs, activeAtMs(directory)),
+      nowMs + Math.min(SWEEP_COLD_MS, LISTING_COST_FACTOR * tookMs),
+    );
   }
 
   async #check(directory: Directory, full: boolean, isHinted: boolean, nowMs: number): Promise<void> {
@@ -138,7 +147,9 @@ export class Directories {
     const { isComplete, waiting, hasLinks, listedAtMs, listingMs } = directory;
     if (directory.mtimeNs !== mtimeNs || (!isComplete && waiting === undefined)) return true;
     const ageMs = this.#o.clock.nowMs() - Number(mtimeNs / 1_000_000n);
-    const maxAgeMs = hasLinks ? SWEEP_WARM_MS : Math.max(SWEEP_COLD_MS, LISTING_AGAIN_FACTOR * listingMs);
+    const maxAgeMs = hasLinks
+      ? SWEEP_WARM_MS
+      : Math.min(LISTING_AGAIN_MAX_MS, Math.max(SWEEP_COLD_MS, LISTING_AGAIN_FACTOR * listingMs));
     return Math.abs(ageMs) < MTIME_STEP_MS || nowMs - listedAtMs >= maxAgeMs;
   }
 

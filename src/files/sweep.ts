@@ -165,7 +165,8 @@ export class Sweep {
       nextMs = Math.min(nextMs, directory.dueAtMs);
     }
     const tookMs = slice.spentMs - spentBeforeMs;
-    this.#directoriesNotBeforeMs = clock.monotonicMs() + DIRECTORIES_COST_FACTOR * tookMs;
+    const pauseMs = isFull ? 0 : Math.min(SWEEP_COLD_MS / 2, DIRECTORIES_COST_FACTOR * tookMs);
+    this.#directoriesNotBeforeMs = clock.monotonicMs() + pauseMs;
     return nextMs;
   }
 

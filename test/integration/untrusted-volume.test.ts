@@ -53,7 +53,7 @@ test("paths that are swapped all the time never lead out, and other files are fo
   for (const what of ["directory", "file", "link"]) {
     const attacker = spawn(process.execPath, [SWAPPER, what, logs, outside], { stdio: ["ignore", "pipe", "inherit"] });
     attackers.push(attacker);
-    await once(attacker.stdout!, "data");
+    await once(attacker.stdout, "data");
   }
   const agent = run();
   await agent.waitForLog("started");
