@@ -30,10 +30,11 @@ async function rotate(name: string): Promise<void> {
   for (let i = 0; i < times; i++) {
     application.open(name);
     rotations++;
-    const style = random.below(4);
+    const style = random.below(5);
     if (style === 0) application.rotateByNumber(name, random.chance(0.7));
     else if (style === 1) application.rotateByDate(name, random.chance(0.5));
     else if (style === 2) application.moveAcross(name);
+    else if (style === 3) application.copyTruncate(name);
     else {
       application.rotateByNumber(name, true);
       application.writeLate(1 + random.below(20), shape());
