@@ -110,7 +110,7 @@ export class Copies {
     const { fd, look } = opened;
     const bytes = { first: readFirst(fd), endsWith: endsWith.bind(undefined, fd) };
     const held = family.asleep(look)?.copyOf;
-    for (const member of family.members) {
+    for (const member of family.members.toSorted((a, b) => byProof(a.record, b.record))) {
       const isHere = contents.orphans.has(member) && (member.record === held || isCopy(member.record, look, bytes));
       if (!isHere && !isLonger(opened, member)) continue;
       contents.reseat(member, opened);
@@ -125,7 +125,7 @@ export class Copies {
       this.#hasPostponed = true;
       return "later";
     }
-    const record = homeless.find((each) => isCopy(each, look, bytes));
+    const record = homeless.toSorted(byProof).find((each) => isCopy(each, look, bytes));
     if (record === undefined) return undefined;
     journalCopy(state, record, look);
     roster.identity.hold(record);
@@ -155,6 +155,18 @@ function isCopy(record: FileRecord, look: Look, bytes: Bytes): boolean {
   if (tails !== undefined) return tails;
   if (isJournaled(record, look)) return true;
   return [...record.cursors.values()].every(({ committed }) => committed === 0);
+}
+
+/**
+ * What was committed further is asked first: of contents that begin alike, such as with the same header, the one of which more
+ * is found in the copy is the one that was copied.
+ */
+function byProof(a: FileRecord, b: FileRecord): number {
+  return furthest(b) - furthest(a);
+}
+
+function furthest({ cursors }: FileRecord): number {
+  return Math.max(0, ...Array.from(cursors.values(), ({ committed }) => committed));
 }
 
 function isJournaled({ copy }: FileRecord, look: Look): boolean {
