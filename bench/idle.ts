@@ -128,6 +128,6 @@ const report = table(
   ["idle", "own MiB", "− no file", "− one file", "% of a core", "s until the first byte of a cold file arrives"],
   [row("no file", none), row("one file, the same lines", one), row(`${files} files`, many)],
 );
-const title = `${files} idle files, cold, without notifications`;
+const title = `${files} idle files, ${values.settle} s after their last line, without notifications`;
 process.stdout.write(`${title}\n${describeMachine()}\n\n${report}\n`);
 if (values.record) recordResult(title, report);

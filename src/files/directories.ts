@@ -130,7 +130,7 @@ export class Directories {
         await this.#list(directory, folder, stats.mtimeNs);
       } else if (directory.waiting !== undefined) {
         await this.#families.arrange(directory, folder, directory.waiting, -Infinity);
-      } else if (isHinted || nowMs - directory.dormantAtMs >= SWEEP_COLD_MS / 2) {
+      } else if (isHinted || nowMs - directory.dormantAtMs >= SWEEP_COLD_MS - SWEEP_WARM_MS / 2) {
         directory.dormantAtMs = nowMs;
         await this.#families.wake(directory, folder, await wokenFamilies(directory, this.#o.slice));
       }
