@@ -11,13 +11,13 @@ export const HEAD_MAX_BYTES = 1 * KiB;
 
 /** What one synchronous turn of the inner loop reads: 1–2 ms of work, so that timers and sockets stay on time. */
 export const CHUNK_BYTES = 256 * KiB;
-
+/** So many NULs before a line are a hole in the file and not what an application says in it. */
+export const HOLE_MIN_BYTES = 64;
 /** What the read buffer holds beyond the largest line. */
 export const READ_SLACK_BYTES = 64 * KiB;
 
 /** Largest batch body. Elasticsearch takes 100 MiB, but beyond 2 MiB throughput does not rise while memory does. */
 export const BATCH_MAX_BYTES = 2 * MiB;
-
 /** Records in a batch: 2 MiB of the shortest possible documents, rounded up. The per-record arrays are sized by it. */
 export const BATCH_MAX_RECORDS = 16_384;
 

@@ -69,6 +69,10 @@ export class Tail {
     this.length = to - start;
   }
 
+  get endsInNul(): boolean {
+    return this.length > 0 && this.bytes[this.length - 1] === 0;
+  }
+
   copy(): Buffer {
     return Buffer.from(this.bytes.subarray(0, this.length));
   }

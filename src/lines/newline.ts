@@ -1,3 +1,4 @@
+import { HOLE_MIN_BYTES } from "../core/limits.ts";
 import { LineFlag } from "../core/record.ts";
 
 const LF = 0x0a;
@@ -54,9 +55,13 @@ export function lineFlags(terminated: boolean, cut: boolean, continued: boolean)
 /** A line feed, perhaps behind a carriage return. */
 export const LINE_END_MAX_BYTES = 2;
 
-/** The first byte of bytes[from, to) that is not NUL. */
-export function skipNuls(bytes: Buffer, from: number, to: number): number {
+/**
+ * The end of a hole at bytes[from, to), or `from` when there is none. A hole is a long run of NULs before a line: what an
+ * application leaves that does not append and writes on behind a truncation. A few NULs are what a line says. Where the byte
+ * before is a NUL already, the hole `goesOn`, however short its rest is: reads may divide it anywhere.
+ */
+export function skipHole(bytes: Buffer, from: number, to: number, goesOn: boolean): number {
   let at = from;
   while (at < to && bytes[at] === 0) at++;
-  return at;
+  return goesOn || at - from >= HOLE_MIN_BYTES ? at : from;
 }

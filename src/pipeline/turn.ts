@@ -13,7 +13,7 @@ import {
   lineEndBytes,
   lineFlags,
   LINE_END_MAX_BYTES,
-  skipNuls,
+  skipHole,
 } from "../lines/newline.ts";
 import type { Cursor } from "./cursor.ts";
 import type { Turn, TurnInput } from "./input.ts";
@@ -87,12 +87,12 @@ export class TurnReader {
     return lineEnd - read > this.#inputs[file.input].maxLineBytes + LINE_END_MAX_BYTES;
   }
 
-  /** Cuts a line that is too long, behind the NULs before it: those are the hole that an application leaves which writes on behind a truncation. */
+  /** Cuts a line that is too long, behind the hole before it if there is one. */
   #shorten(cursor: Cursor, batch: Batch): Turn {
     const tail = cursor.readTail;
     const chunk = readAt(cursor.file, cursor.read, CHUNK_BYTES, tail.bytes, tail.length, this.#buffer);
     if (chunk.status !== "ok") return chunk.status;
-    const at = skipNuls(this.#buffer.bytes, chunk.start, chunk.end);
+    const at = skipHole(this.#buffer.bytes, chunk.start, chunk.end, tail.endsInNul);
     if (at === chunk.start) this.#cut(cursor);
     else if (!this.#writer.openSegment(cursor, batch)) return "full";
     else
@@ -125,7 +125,7 @@ export class TurnReader {
       const lineFeed = findLineFeed(bytes, at, stop);
       if (lineFeed < 0) break;
       const next = lineFeed + 1;
-      if (bytes[at] === 0) at = skipNuls(bytes, at, lineFeed);
+      if (bytes[at] === 0) at = skipHole(bytes, at, lineFeed, at === start && tail.endsInNul);
       const from = base + at;
       const payloadStart = from === 0 ? at + bomBytes(bytes, at, lineFeed) : at;
       const payloadEnd = next - lineEndBytes(bytes, payloadStart, next);

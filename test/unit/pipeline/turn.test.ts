@@ -239,7 +239,7 @@ test("other bytes before the cursor are noticed by the read itself", () => {
   rig.close();
 });
 
-test.each([1, 10, 25, 262_143, 700_000])(
+test.each([64, 100, 262_143, 262_150, 700_000])(
   "a hole of %i bytes before a line, as one leaves who writes on behind a truncation, is passed over",
   (bytes) => {
     const hole = Buffer.alloc(bytes);
@@ -253,3 +253,11 @@ test.each([1, 10, 25, 262_143, 700_000])(
     expect(long.map(({ from }) => from - bytes)).toEqual([0, 51]);
   },
 );
+
+test("a few NULs at the beginning of a line are part of it", () => {
+  const lines = [Buffer.from("\0\0\0\n"), Buffer.concat([Buffer.alloc(63), Buffer.from("first\n")])];
+  expect(eventsOf([Buffer.concat(lines)], 4_096).map(({ from, to }) => [from, to])).toEqual([
+    [0, 4],
+    [4, 73],
+  ]);
+});
