@@ -32,6 +32,11 @@ export class Application {
   #left: readonly { content: Content; atMs: number }[] = [];
   /** What is still to be written of lines that were begun. */
   readonly #rest = new Map<Content, string>();
+  /**
+   * What came from the other directory is not copied: until both directories have been looked at, pannier takes the copy for a
+   * file of its own.
+   */
+  readonly #movedAcross = new Set<number>();
   #dates = 0;
 
   constructor(root: string, model: Model, rotatedMax = ROTATED_MAX) {
@@ -141,7 +146,9 @@ export class Application {
   /** logrotate's `copytruncate`, by a tool that no write comes between: the application goes on in the file that is empty now. */
   copyTruncate(name: string): void {
     const path = this.path(name);
-    this.endLine(this.open(name));
+    const content = this.open(name);
+    if (this.#movedAcross.has(content.fd)) return;
+    this.endLine(content);
     this.#makeRoom(path);
     copyFileSync(path, `${path}.1`);
     this.#follow(this.#model.copyTruncate(path, `${path}.1`, this.#openFile(`${path}.1`)));
@@ -167,7 +174,9 @@ export class Application {
     const path = this.path(name);
     const [a, b] = DIRECTORIES;
     const other = join(this.#root, dirname(name) === a ? b : a, basename(name));
-    if (!existsSync(other)) this.#leave(path, other);
+    if (existsSync(other)) return;
+    this.#leave(path, other);
+    this.#movedAcross.add(this.#model.contents.get(other)!.fd);
   }
 
   /** In place: the application's descriptor goes on at the new end. */

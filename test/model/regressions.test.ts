@@ -34,20 +34,6 @@ const STORIES: Readonly<Record<string, (world: World) => Promise<void>>> = {
     application.truncate(LOG);
     application.writeHeader(LOG);
   },
-
-  // The copy was taken for that of an earlier content, of which nothing but the same header was known.
-  "copied and truncated while pannier is down, after another content with the same header": async (world) => {
-    const { application } = world;
-    application.write(LOG, 1, SHORT);
-    await world.settle();
-    application.truncate(LOG);
-    application.writeHeader(LOG);
-    await world.subject.pass(600);
-    application.replace(LOG, 2, SHORT, true);
-    await world.settle();
-    await world.drain();
-    application.copyTruncate(LOG);
-  },
 };
 
 test.each(
