@@ -7,6 +7,9 @@ import type { Roster } from "./roster.ts";
 import type { Source } from "./source.ts";
 import type { Volume } from "./volume.ts";
 
+/** A copy that is renamed while its directory is listed can be missed: an orphan waits for a few listings. */
+const ORPHAN_PATIENCE_MS = 1_000;
+
 export interface ArrangeOptions {
   readonly roster: Roster;
   readonly openings: Openings;
@@ -30,7 +33,7 @@ export function arrange(family: Family, entries: readonly Entry[], options: Arra
   arrangement.openKnown();
   arrangement.openInOrder();
   for (const member of family.members) {
-    if (member.orphanedAtMs < options.listedFromMs) options.roster.contents.abandon(member);
+    if (member.orphanedAtMs + ORPHAN_PATIENCE_MS < options.listedFromMs) options.roster.contents.abandon(member);
   }
   return arrangement.isComplete;
 }

@@ -7,7 +7,7 @@ import { Dormant } from "./dormant.ts";
 import type { Entry, Family } from "./family.ts";
 import { readFirst } from "./head.ts";
 import { type Bytes, hasHead, hasTails } from "./identity.ts";
-import type { Look, Opened } from "./open.ts";
+import { type Look, lookAtOpen, type Opened } from "./open.ts";
 import type { Openings } from "./openings.ts";
 import type { Roster } from "./roster.ts";
 import { isInFamily } from "./siblings.ts";
@@ -68,10 +68,11 @@ export class Copies {
         if (original.source.status === "replaced" && original.source.fd < 0) continue;
         if (!isYounger(opened.look, original)) continue;
         if (original.source.isParked && !roster.parking.reopen(original.source)) return "later";
-        // The copy may be what tells first that the original was truncated.
-        if (!isAtCopy(original.source) && !this.#o.isIntact(original.source)) roster.contents.replace(original.source);
-        const { fd, record } = original.source.latest;
-        if (beginAlike(opened.fd, fd, opened.look.size)) return this.#hold(family, opened.look, record);
+        // The copy may be what tells first that the original was truncated; also while they are compared.
+        this.#notice(original.source);
+        const source = original.source.latest;
+        if (beginAlike(opened.fd, source.fd, opened.look.size)) return this.#hold(family, opened.look, source.record);
+        this.#notice(source);
       }
       verdict = this.#continue(family, opened) ?? "own";
       return verdict;
@@ -83,6 +84,12 @@ export class Copies {
   /** Whether this is the copy in which the journal says that a content lives on. */
   isKnown(look: Look): boolean {
     return this.#o.roster.identity.homeless((record) => isJournaled(record, look)).length > 0;
+  }
+
+  #notice(source: Source): void {
+    if (isAtCopy(source)) return;
+    const isShorter = lookAtOpen(source.fd, source.path).size < source.size;
+    if (isShorter || !this.#o.isIntact(source)) this.#o.roster.contents.replace(source);
   }
 
   /** Whether a file that was put aside may have become something else, though it looks as it did. */

@@ -220,10 +220,13 @@ test("a truncated file is new content; what was not read of the old one is lost"
   logs.truncateFile("app.log");
   logs.appendToFile("app.log", "x");
   expect(await follower.catchUp()).toEqual(["one", "two", "x"]);
+  follower.letPass(2_000);
+  await follower.catchUp();
   expect(follower.lostBytes).toBe(6);
   expect(old.status).toBe("replaced");
   const next = follower.file("app.log")!;
   expect(next.record.key).not.toBe(old.record.key);
+  await follower.catchUp();
   expect(follower.events).toContain("closed app.log");
 });
 
