@@ -19,7 +19,7 @@ const NUMBER = /[#,](\d+)[:,]|:(\d+)#/;
 export function textOf(n: number, shape: LineShape): string {
   const message = `#${n}:${`${n},`.repeat(shape.repeats)}${n}:${n}#`;
   if (!shape.json) return message;
-  return JSON.stringify({ time: new Date(TIME_MS + n).toISOString(), level: "info", message });
+  return JSON.stringify({ message, time: new Date(TIME_MS + n).toISOString(), end: `#${n}:${n}#` });
 }
 
 /** The `message` that a whole line becomes. */
