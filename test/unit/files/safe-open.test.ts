@@ -161,6 +161,8 @@ test("more than PATH_MAX deep: every component is short", () => {
   folder.close();
   expect(path.length).toBeGreaterThan(4_096);
   expect(read(volume(), `${path}/app.log`)).toBe("deep\n");
+  // Node 22 cannot delete what is so deep.
+  execFileSync("rm", ["-r", `${logs.path}/${name}`]);
 });
 
 const SWAPPED = { directory: "sub/app.log", file: "file.log", link: "link.log" };
