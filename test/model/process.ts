@@ -8,9 +8,9 @@ import { HttpReceiver } from "./receiver.ts";
 import type { CursorTerms, Followed, Stage, Subject } from "./subject.ts";
 
 const DRAIN_DEADLINE = "4s";
-/** Of the configurations that a reload goes between. */
-const BATCH_BYTES = ["8KiB", "64KiB"] as const;
-const BATCH_AGES = ["30ms", "60ms"] as const;
+/** Of the configurations that a reload goes between, and of one for much data. */
+const BATCH_BYTES = ["8KiB", "64KiB", "1MiB"] as const;
+const BATCH_AGES = ["30ms", "60ms", "500ms"] as const;
 const POLL_MS = 10;
 /** What a step is to a process that is looked at from outside. */
 const STEP_MS = 3;
@@ -40,13 +40,13 @@ export class PannierProcess implements Subject {
   #unexpected = 0;
   #lives: string[] = [];
 
-  constructor(root: string, url: string, dataStream = "logs-model-default") {
+  constructor(root: string, url: string, dataStream = "logs-model-default", variant = 0) {
     this.#root = root;
     this.#state = join(root, "state");
     this.#configPath = join(root, "pannier.yaml");
     this.#url = url;
     this.#dataStream = dataStream;
-    this.#writeConfig(0);
+    this.#writeConfig(variant);
   }
 
   #writeConfig(variant: number): void {

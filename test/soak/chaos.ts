@@ -18,8 +18,8 @@ import { elasticsearchTarget, receiverTarget, type Target } from "./target.ts";
 import { readWritten } from "./written.ts";
 
 const WRITER = fileURLToPath(new URL("writer.ts", import.meta.url));
-/** Looks for the end of a run, each followed by a pause: a machine that stands still makes nobody late. */
-const LOOKS_MAX = 6_000;
+/** Looks without progress, each followed by a pause: a machine that stands still makes nobody late. */
+const LOOKS_MAX = 3_000;
 const LOOK_MS = 20;
 const SHOWN_MAX = 10;
 
@@ -76,11 +76,15 @@ async function disturb(target: Target, random: Random, until: number, counts: Co
   }
 }
 
-/** Until pannier says that everything is committed. */
+/** Until pannier says that everything is committed, or gets no further. */
 async function settle(pannier: PannierProcess): Promise<void> {
+  let left = Infinity;
   for (let quiet = 0, looks = 0; quiet < 3 && looks < LOOKS_MAX; looks++) {
     const files = await pannier.look();
-    const isDone = files.length > 0 && files.every(({ unread, inFlight }) => unread + inFlight === 0);
+    const before = left;
+    left = files.reduce((sum, { unread, inFlight }) => sum + unread + inFlight, 0);
+    if (left < before) looks = 0;
+    const isDone = files.length > 0 && left === 0;
     quiet = isDone ? quiet + 1 : 0;
     await sleep(isDone ? 15 * LOOK_MS : LOOK_MS);
   }
@@ -91,7 +95,7 @@ async function run(seed: number, seconds: number, elasticsearch: string | undefi
   const root = mkdtempSync(join(tmpdir(), "pannier-chaos-"));
   for (const directory of ["a", "b"]) mkdirSync(join(root, directory));
   const target = elasticsearch === undefined ? await receiverTarget() : await elasticsearchTarget(elasticsearch);
-  const pannier = new PannierProcess(root, target.url, target.dataStream);
+  const pannier = new PannierProcess(root, target.url, target.dataStream, elasticsearch === undefined ? 0 : 2);
   const random = seededRandom(seed);
   const counts: Counts = { kills: 0, drains: 0, freezes: 0, troubles: 0 };
   const startedAt = performance.now();
