@@ -20,13 +20,15 @@ export function* describeLosses(
     }
     const worst = Object.values(ledgers).toSorted((a, b) => b.lost - a.lost)[0];
     if (worst === undefined) continue;
+    // What was sent was seen, though the last size in the journal can be an older one.
+    const size = Math.max(record.seenBytes, ...Array.from(record.cursors.values(), ({ sent }) => sent));
     yield {
       path: record.lastPath,
       id: record.key,
       status: record.goneAtMs === 0 ? "closed" : "gone",
       generation: record.generation,
-      size: record.seenBytes,
-      read: record.seenBytes,
+      size,
+      read: size,
       format: null,
       dialect: null,
       lag_bytes: 0,

@@ -21,6 +21,7 @@ export interface Exit {
 
 export interface StatusFile {
   readonly path: string;
+  readonly status: string;
   readonly size: number;
   readonly lag_bytes: number;
   readonly ledger: Readonly<
