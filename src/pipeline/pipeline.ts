@@ -13,7 +13,8 @@ import { leaveRest, Loss, loseRest } from "./losing.ts";
 import { ReadQueue } from "./queue.ts";
 import { reportWaiting } from "./report.ts";
 import { Shipper } from "./shipper.ts";
-import type { Turn, TurnReader } from "./turn.ts";
+import type { Turn } from "./input.ts";
+import type { TurnReader } from "./turn.ts";
 
 /** Pause after a journal or file failed. */
 const RETRY_MS = 1_000;
@@ -211,9 +212,8 @@ export class Pipeline {
       return;
     }
     const batch = this.#filling.open();
-    if (batch === undefined) return;
-    const cursor = this.#queue.take();
-    if (cursor === undefined) return;
+    const cursor = batch && this.#queue.take();
+    if (batch === undefined || cursor === undefined) return;
     let turn: Turn = "idle";
     try {
       // Replaced while it waited for its turn: there is nothing to read any more.

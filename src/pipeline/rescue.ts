@@ -7,7 +7,7 @@ import { type ReadBuffer, readAt } from "../files/follow.ts";
 import { bomBytes, cutAtCharacter, lineEndBytes } from "../lines/newline.ts";
 import type { Cursor } from "./cursor.ts";
 import { loseLetters } from "./lose-letters.ts";
-import type { TurnInput } from "./turn.ts";
+import type { TurnInput } from "./input.ts";
 
 const NO_TAIL = Buffer.alloc(0);
 const DOCUMENT_START = Buffer.from('{"@timestamp":"');

@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { fstatSync } from "node:fs";
 import type { Batch } from "../core/batch.ts";
 import { CHUNK_BYTES, TAIL_BYTES } from "../core/limits.ts";
 import { Tail } from "../core/record.ts";
@@ -18,8 +19,6 @@ import {
 import type { Cursor } from "./cursor.ts";
 import type { Turn, TurnInput } from "./input.ts";
 import { EventWriter } from "./writer.ts";
-
-export type { Turn, TurnInput } from "./input.ts";
 
 const NO_TAIL = Buffer.alloc(0);
 const LF = 0x0a;
@@ -183,11 +182,12 @@ export class TurnReader {
   }
 
   /**
-   * Ends the unterminated tail [read, file.size) here. What is only white space is passed over as filtered by the next turn;
-   * the boundary is in the journal before the event is anywhere else.
+   * Ends the unterminated tail [read, file.size) here, unless the file has another size by now. What is only white space is
+   * passed over as filtered by the next turn; the boundary is in the journal before the event is anywhere else.
    */
   endTail(cursor: Cursor): void {
     const { read: from, file } = cursor;
+    if (fstatSync(file.fd).size !== file.size) return;
     if (file.size > from) this.#bound(cursor, { from, to: file.size, unterminated: true });
   }
 

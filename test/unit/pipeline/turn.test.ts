@@ -88,6 +88,11 @@ class Rig {
     this.read();
   }
 
+  /** Writes what no sweep has seen yet. */
+  write(bytes: Uint8Array): void {
+    appendFileSync(this.path, bytes);
+  }
+
   endTail(): void {
     this.#reader.endTail(this.cursor);
     this.read();
@@ -260,4 +265,13 @@ test("a few NULs at the beginning of a line are part of it", () => {
     [0, 4],
     [4, 73],
   ]);
+});
+
+test("a tail that has grown since it was looked at is not ended where it was", () => {
+  const rig = new Rig(4_096);
+  rig.append(Buffer.from("first "));
+  rig.write(Buffer.from("line"));
+  rig.endTail();
+  expect(rig.cursor.record.boundaries).toEqual([]);
+  rig.close();
 });
