@@ -8,7 +8,14 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 15_000, hookTimeout: 15_000 },
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          testTimeout: 15_000,
+          hookTimeout: 15_000,
+          // They wait more than they compute; the default leaves a processor free.
+          maxWorkers: "100%",
+        },
       },
       {
         extends: true,
