@@ -72,8 +72,15 @@ export class Contents {
     // The record was made while the file was empty, and now the file begins like one that had its inode before. It goes on
     // under a raised generation. Nothing was read of it, so nothing is lost: to the old source it is empty.
     source.size = 0;
-    this.#succeed(source, head, lookAtOpen(source.fd, source.path), source.startOffset);
+    const next = this.#succeed(source, head, lookAtOpen(source.fd, source.path), source.startOffset);
+    this.#inheritCopies(next, source.record);
     return false;
+  }
+
+  /** What is known to be a copy of a record is one of that which takes its place. */
+  #inheritCopies({ record, family }: Source, old: FileRecord): void {
+    if (old.copy !== undefined) this.#o.state.addCopy(record, old.copy);
+    for (const dormant of family.dormant) if (dormant.copyOf === old) dormant.copyOf = record;
   }
 
   /** A copy has what is left of an orphan's content, or a longer one has more of it than the one it has. The journal knows it before anything is read from there. */
