@@ -37,6 +37,8 @@ export class Application {
    * file of its own.
    */
   readonly #movedAcross = new Set<number>();
+  /** The other way round: what was copied and truncated is not moved after it (docs/guarantees.md, "Copies in a rush"). */
+  readonly #copied = new Set<string>();
   #dates = 0;
 
   constructor(root: string, model: Model, rotatedMax = ROTATED_MAX) {
@@ -149,6 +151,7 @@ export class Application {
     const content = this.open(name);
     if (this.#movedAcross.has(content.fd)) return;
     this.endLine(content);
+    this.#copied.add(name);
     this.#makeRoom(path);
     copyFileSync(path, `${path}.1`);
     this.#follow(this.#model.copyTruncate(path, `${path}.1`, this.#openFile(`${path}.1`)));
@@ -174,7 +177,7 @@ export class Application {
     const path = this.path(name);
     const [a, b] = DIRECTORIES;
     const other = join(this.#root, dirname(name) === a ? b : a, basename(name));
-    if (existsSync(other)) return;
+    if (existsSync(other) || this.#copied.has(name)) return;
     this.#leave(path, other);
     this.#movedAcross.add(this.#model.contents.get(other)!.fd);
   }
