@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test, type TestContext } from "vitest";
 import { type AgentOptions, SHIPPED_FLAGS } from "../support/agent.ts";
 import { CrashWorld } from "../support/crash-world.ts";
+import { expectWhole } from "../support/expect-whole.ts";
 
 const STEPPING = fileURLToPath(new URL("../support/stepping-clock.ts", import.meta.url));
 const ON_STEPPING_CLOCK: AgentOptions = { flags: [...SHIPPED_FLAGS, "--import", STEPPING] };
@@ -19,17 +20,6 @@ async function openWorld({ onTestFinished }: TestContext): Promise<CrashWorld> {
   onTestFinished(() => world.close());
   await world.open();
   return world;
-}
-
-async function expectWhole(world: CrashWorld, agent = world.start()): Promise<void> {
-  const { status, exit } = await world.finish(agent);
-  expect(exit).toEqual({ code: 0, signal: null });
-  expect(world.destination.compare(world.count, (seq) => world.refused.has(seq))).toEqual({
-    missing: [],
-    doubled: [],
-    refusedButThere: [],
-  });
-  expect(status.sinks[0].unexpected_conflicts).toBe(0);
 }
 
 test("a clock that steps by hours and years all the time: rotation, truncation and kills change nothing", async (context) => {

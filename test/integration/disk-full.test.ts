@@ -10,6 +10,7 @@ import { expect, test, type TestContext } from "vitest";
 import type { Agent } from "../support/agent.ts";
 import type { DoubleOptions } from "../support/elasticsearch-double.ts";
 import { CrashWorld } from "../support/crash-world.ts";
+import { expectWhole } from "../support/expect-whole.ts";
 import { insideOf, isRoot, needMounts, onTmpfs } from "../support/mounts.ts";
 
 async function openWorld({ onTestFinished }: TestContext, options?: DoubleOptions): Promise<CrashWorld> {
@@ -34,15 +35,8 @@ async function expectReady(agent: Agent): Promise<void> {
   await expect.poll(async () => (await agent.get("/readyz")).status, { timeout: 40_000 }).toBe(200);
 }
 
-async function expectWhole(world: CrashWorld, agent?: Agent): Promise<void> {
-  const { status, exit } = await world.finish(agent);
-  expect(exit).toEqual({ code: 0, signal: null });
-  expect(world.destination.compare(world.count, (seq) => world.refused.has(seq))).toEqual({
-    missing: [],
-    doubled: [],
-    refusedButThere: [],
-  });
-  expect(status.sinks[0].unexpected_conflicts).toBe(0);
+async function expectNothingLost(world: CrashWorld, agent?: Agent): Promise<void> {
+  const status = await expectWhole(world, agent);
   for (const { ledger } of status.files) expect(ledger.lost).toBe(0);
 }
 
@@ -84,7 +78,7 @@ test("full again and again, and restarted from what was written in between", asy
   agent.kill("SIGSTOP");
   cpSync(volume, world.state, { recursive: true, filter: (path) => !path.includes("lock") });
   await agent.kill9();
-  await expectWhole(world);
+  await expectNothingLost(world);
 });
 
 test.concurrent.for<[what: string, faults: Record<string, string>]>([
@@ -105,7 +99,7 @@ test.concurrent.for<[what: string, faults: Record<string, string>]>([
     await sleep(1_000);
     expect((await agent.get("/livez")).status).toBe(200);
     await agent.kill9();
-    await expectWhole(world);
+    await expectNothingLost(world);
   },
 );
 
@@ -129,7 +123,7 @@ test("too many open files: the journal that is open goes on", async (context) =>
   const later = world.start({ PANNIER_FAIL_AT: "open-journal.new:2=EMFILE" });
   await later.waitForLog("started");
   await write(world, 20);
-  await expectWhole(world, later);
+  await expectNothingLost(world, later);
 });
 
 test.for<[what: string, take: (world: CrashWorld) => void]>([
@@ -151,7 +145,7 @@ test.for<[what: string, take: (world: CrashWorld) => void]>([
     await write(world, 20);
     await expectReady(agent);
     await agent.kill9();
-    await expectWhole(world);
+    await expectNothingLost(world);
   },
 );
 
@@ -169,7 +163,7 @@ test("the volume becomes read-only in flight, and is mounted again", async (cont
   await expectReady(agent);
   await write(world, 20);
   await agent.kill9();
-  await expectWhole(world);
+  await expectNothingLost(world);
 });
 
 /** Mounts a small ext4 at the place of the state directory. */

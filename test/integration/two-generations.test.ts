@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test, type TestContext } from "vitest";
 import type { Agent } from "../support/agent.ts";
 import { CrashWorld } from "../support/crash-world.ts";
+import { expectWhole } from "../support/expect-whole.ts";
 import { isRoot } from "../support/mounts.ts";
 
 /** As a container does: process numbers and mounts of its own. It ends with the process that made it. */
@@ -31,17 +32,6 @@ async function expectRefused(agent: Agent, holder: string): Promise<void> {
   const said = agent.logs.map(({ msg }) => msg).join("\n");
   expect(said).toContain("another pannier runs on the state directory");
   expect(said).toContain(holder);
-}
-
-async function expectWhole(world: CrashWorld, agent?: Agent): Promise<void> {
-  const { status, exit } = await world.finish(agent);
-  expect(exit).toEqual({ code: 0, signal: null });
-  expect(world.destination.compare(world.count, (seq) => world.refused.has(seq))).toEqual({
-    missing: [],
-    doubled: [],
-    refusedButThere: [],
-  });
-  expect(status.sinks[0].unexpected_conflicts).toBe(0);
 }
 
 test("the old one still drains: the new one ends with 74 each time, and takes over when the old one is gone", async (context) => {
