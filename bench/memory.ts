@@ -37,6 +37,7 @@ try {
     burstMs: 60_000,
     trickleBytesPerSecond: 5e6,
     beforeMs: 90_000,
+    restMaxMs: 0,
     outageMs: outageS * 1000,
     storms: { before: 5, after: 2 },
     recoveryMs: 1_800_000,
