@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import type { InputConfig } from "../core/config.ts";
 import { describe } from "../core/errors.ts";
-import { SWEEP_HOT_MS } from "../core/limits.ts";
+import { HOT_FOR_MS, SWEEP_HOT_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
 import type { SourceFile } from "../core/source.ts";
 import type { StateStore } from "../core/state.ts";
@@ -102,11 +102,17 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   const parts = { patterns, roots, volume, roster, openings, copies };
   const stages = { ...parts, state, known, clock, reports, slice, reclaim };
   const directories = new Directories({ ...stages, found, lost });
-  const rearm = (directory: Directory): void => {
-    // A busy directory needs no hints: its next look is near, and the look after it has become quiet arms it again.
-    if (clock.monotonicMs() - activeAtMs(directory) >= SWEEP_HOT_MS) hints.rearm(directory);
+  const arm = (directory: Directory): void => {
+    // A busy directory needs no hints: its next look is near, and the look after it has become quiet arms it. Where names
+    // change as fast as they can, a watch would even stop all else: Node reads events until none is left before it does
+    // anything else, and chokidar cannot take a watch down before it has put it up completely. When a link has taken the place
+    // of a directory, chokidar watches the one above it, which must be quiet as well.
+    const nowMs = clock.monotonicMs();
+    const above = directories.all.get(dirname(directory.path));
+    if (nowMs - activeAtMs(directory) < SWEEP_HOT_MS) return;
+    if (above === undefined || nowMs - above.changedAtMs >= HOT_FOR_MS) hints.arm(directory);
   };
-  const sweep = new Sweep({ directories, roster, clock, slice, reports, isNeeded, rearm, tidy });
+  const sweep = new Sweep({ directories, roster, clock, slice, reports, isNeeded, arm, tidy });
 
   function onOrphan({ family }: Source): void {
     const directory = directories.all.get(dirname(family.base));

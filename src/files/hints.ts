@@ -36,22 +36,21 @@ export class Hints {
     this.#watch = watchDirectory;
   }
 
-  /** Watches begin now, also those of directories that were added before. */
+  /** From now on directories can be armed. */
   async start(): Promise<void> {
     this.#enabled = true;
     try {
       this.#watch ??= (await import("chokidar")).watch;
-      for (const directory of this.#watchers.keys()) this.rearm(directory);
     } catch (error) {
       this.#giveUp(error);
     }
   }
 
+  /** It can be armed from now on. */
   add(directory: Directory): void {
     // chokidar knows paths as text; a name that is none is left to the sweep.
     if (this.#watchers.size >= WATCHED_DIRECTORIES_MAX || !directory.path.isWellFormed()) return;
     this.#watchers.set(directory, undefined);
-    this.rearm(directory);
   }
 
   remove(directory: Directory): void {
@@ -59,8 +58,8 @@ export class Hints {
     this.#watchers.delete(directory);
   }
 
-  /** Watches a directory again; nothing happens while it is watched. */
-  rearm(directory: Directory): void {
+  /** Watches a quiet directory until something happens in it; nothing happens while it is watched. */
+  arm(directory: Directory): void {
     if (this.#watch === undefined || !this.#enabled) return;
     if (!this.#watchers.has(directory) || this.#watchers.get(directory) !== undefined) return;
     try {

@@ -16,8 +16,8 @@ export interface SweepOptions {
   readonly slice: Slice;
   readonly reports: Reports;
   readonly isNeeded: (source: Source) => boolean;
-  /** Hints for a directory may come again. */
-  rearm(directory: Directory): void;
+  /** A directory was looked at; the next hint about it may come when it is quiet. */
+  arm(directory: Directory): void;
   /** Called once an hour. */
   tidy(): void;
 }
@@ -117,6 +117,8 @@ export class Sweep {
       const hinted = this.#takeHints();
       const directoriesAtMs = await this.#checkDirectories(isFull, hinted);
       const sourcesAtMs = await this.#checkSources(isFull, hinted);
+      // Not before their files were looked at: what was found to be busy is left alone.
+      for (const directory of hinted) this.#o.arm(directory);
       await this.#o.directories.lookForCopies();
       wakeAtMs = Math.min(directoriesAtMs, sourcesAtMs, Math.max(this.#rootsDueMs, this.#directoriesNotBeforeMs));
       const nowMs = this.#o.clock.monotonicMs();
@@ -130,13 +132,11 @@ export class Sweep {
     return !this.#o.slice.isCut;
   }
 
-  /** They are armed again before anything is looked at, so that nothing happens unseen in between. */
   #takeHints(): ReadonlySet<Directory> {
     if (this.#o.clock.monotonicMs() < this.#hintAtMs) return new Set();
     const hinted = new Set(this.#hinted);
     this.#hinted.clear();
     this.#hintAtMs = Infinity;
-    for (const directory of hinted) this.#o.rearm(directory);
     return hinted;
   }
 
@@ -159,7 +159,7 @@ export class Sweep {
       if (this.#stopped) break;
       if (isFull || directory.dueAtMs <= clock.monotonicMs() || hinted.has(directory)) {
         await directories.check(directory, isFull, hinted.has(directory));
-        if (!this.#hinted.has(directory)) this.#o.rearm(directory);
+        if (!hinted.has(directory)) this.#o.arm(directory);
         if (slice.isOver()) await slice.rest();
       }
       nextMs = Math.min(nextMs, directory.dueAtMs);
