@@ -90,7 +90,7 @@ class Agent {
       ...followed(config),
       sync: () => state.sync(),
       isNeeded: (file) => this.#shipping.needs(file),
-      isIntact: (file) => this.#shipping.isIntact(file),
+      places: (file) => this.#shipping.places(file),
     });
     this.#reloader = new Reloader({ loaded, load: options.load, apply: (next) => this.#apply(next), clock, log });
     this.#listeners = new Listeners(

@@ -7,7 +7,7 @@ import { collect } from "./core/collect.ts";
 import type { Config, MemoryPlan, SinkConfig } from "./core/config.ts";
 import type { Log } from "./core/log.ts";
 import type { Sink } from "./core/sink.ts";
-import type { SourceFile } from "./core/source.ts";
+import type { Place, SourceFile } from "./core/source.ts";
 import type { StateStore } from "./core/state.ts";
 import type { FileCatalogue, FileEvents } from "./files/catalogue.ts";
 import { ReadBuffer } from "./files/follow.ts";
@@ -89,9 +89,9 @@ export class Shipping {
     return this.#isChanging || this.pipelines.some((pipeline) => pipeline.needs(file));
   }
 
-  /** The bytes before every sink's place in a file are those that were read. */
-  isIntact(file: SourceFile): boolean {
-    return this.pipelines.every((pipeline) => pipeline.cursors.get(file.ordinal)?.isIntact(this.#buffer) !== false);
+  /** Where the sinks are in a file. */
+  places(file: SourceFile): Place[] {
+    return this.pipelines.flatMap(({ cursors }) => [...(cursors.get(file.ordinal)?.places() ?? [])]);
   }
 
   hurry(): void {

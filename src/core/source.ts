@@ -6,6 +6,12 @@ import type { FileRecord } from "./state.ts";
  */
 export type SourceStatus = "live" | "rotated" | "unlinked" | "replaced";
 
+/** Up to where a sink has come in a file, in bytes, and the last bytes before that as far as they are remembered. */
+export interface Place {
+  readonly offset: number;
+  readonly tail: Buffer;
+}
+
 /** One file that is being followed, shared by all sinks. Owned and changed by `files/` alone. */
 export interface SourceFile {
   /** Dense number in this process. */

@@ -3,22 +3,19 @@ import type { Copies, Original } from "./copies.ts";
 import type { Entry, Family } from "./family.ts";
 import type { Openings } from "./openings.ts";
 import type { Patterns } from "./patterns.ts";
+import type { Reports } from "./reports.ts";
 import type { Roster } from "./roster.ts";
 import type { Source } from "./source.ts";
 import type { Volume } from "./volume.ts";
-
-/** A copy that is renamed while its directory is listed can be missed: an orphan waits for a few listings. */
-const ORPHAN_PATIENCE_MS = 1_000;
 
 export interface ArrangeOptions {
   readonly roster: Roster;
   readonly openings: Openings;
   readonly copies: Copies;
   readonly patterns: Patterns;
+  readonly reports: Reports;
   readonly state: StateStore;
   readonly volume: Volume;
-  /** `clock.monotonicMs()` when the listing of the entries began. */
-  readonly listedFromMs: number;
   /** Modification time at first sight of the oldest file of this family that the state knows. */
   readonly oldestKnownMs: number | undefined;
 }
@@ -32,9 +29,6 @@ export function arrange(family: Family, entries: readonly Entry[], options: Arra
   arrangement.notice();
   arrangement.openKnown();
   arrangement.openInOrder();
-  for (const member of family.members) {
-    if (member.orphanedAtMs + ORPHAN_PATIENCE_MS < options.listedFromMs) options.roster.contents.abandon(member);
-  }
   return arrangement.isComplete;
 }
 
@@ -45,6 +39,8 @@ export function arrange(family: Family, entries: readonly Entry[], options: Arra
  */
 class Arrangement {
   isComplete = true;
+  /** A known file could not be opened now, so nobody can say what is a copy of it. */
+  #isBlind = false;
   readonly #family: Family;
   readonly #entries: readonly Entry[];
   readonly #byId: ReadonlyMap<string, Entry>;
@@ -100,7 +96,7 @@ class Arrangement {
     }
   }
 
-  /** Opens what the state knows, and the file with the base name. */
+  /** Opens what the state knows, and the file with the base name; takes in what came from other families. */
   openKnown(): void {
     const { roster, openings, copies } = this.#o;
     const family = this.#family;
@@ -109,23 +105,27 @@ class Arrangement {
     for (const entry of this.#entries) {
       const { look } = entry;
       const isBase = entry.suffix === "";
-      let source = roster.known.get(look.id);
-      const wasKnown = source !== undefined || roster.identity.knows(look.inode);
+      const open = roster.known.get(look.id);
+      if (open !== undefined && open.family !== family) roster.adopt(open, look, family);
+      let isOpen = open !== undefined;
+      const wasKnown = isOpen || roster.identity.knows(look.inode);
       // A live file that was put aside is opened again when there is something that may be a copy of it.
       const isDue = family.asleep(look) === undefined || (isBase && hasUnknown);
-      if (source === undefined && isDue && (isBase || wasKnown)) {
+      if (!isOpen && isDue && (isBase || wasKnown)) {
         const isNewerThanState = wasKnown || this.#isNewer(entry, isBehindKnown);
-        source = openings.open(family, entry, { status: this.#statusOf(entry), onlyKnown: !isBase, isNewerThanState });
-        if (source === undefined && isBase) this.isComplete = false;
+        const how = { status: this.#statusOf(entry), onlyKnown: !isBase, isNewerThanState };
+        const answer = openings.open(family, entry, how);
+        isOpen = typeof answer !== "string";
+        if (answer === "later") this.#postpone(entry);
       }
-      isBehindKnown ||= source !== undefined;
+      isBehindKnown ||= isOpen;
       if (isBase) this.#live = { id: look.id, wasKnown };
     }
-    this.#known = family.members;
+    this.#known = roster.contentsOf(family);
     for (const entry of this.#entries) {
       if (entry.suffix === "" || !this.#isUnknown(entry) || !copies.isKnown(entry.look)) continue;
       this.#openSibling(entry, undefined);
-      this.#known = family.members;
+      this.#known = roster.contentsOf(family);
     }
   }
 
@@ -135,7 +135,7 @@ class Arrangement {
     let previous = this.#nameless;
     for (const entry of this.#entries) {
       let source = roster.known.get(entry.look.id);
-      if (source !== undefined && source.family !== family && !roster.adopt(source, entry.look, family)) continue;
+      if (source !== undefined && source.family !== family) continue;
       if (source === undefined && entry.suffix !== "") source = this.#openSibling(entry, previous);
       if (source === undefined) continue;
       if (!this.#before.includes(source) && source !== previous) source.precededBy(previous);
@@ -151,6 +151,7 @@ class Arrangement {
     const family = this.#family;
     const dormant = family.asleep(entry.look);
     if (dormant !== undefined && (dormant.record !== undefined || !copies.mayBelongTo(family))) return undefined;
+    if (this.#isBlind) return undefined;
     const verdict = copies.judge(family, entry, this.#originals(entry, previous));
     if (verdict === "later") this.isComplete = false;
     if (typeof verdict !== "string") return verdict;
@@ -158,13 +159,11 @@ class Arrangement {
     // Whatever is new in a file that was known is newer than what was known of it.
     const isNewerThanState = roster.identity.knows(entry.look.inode) || this.#isNewer(entry, previous !== undefined);
     if (!isNewerThanState && !this.#isWanted(entry)) return undefined;
-    const source = openings.open(family, entry, {
-      status: this.#statusOf(entry),
-      onlyKnown: false,
-      isNewerThanState,
-    });
-    if (source === undefined) this.isComplete = false;
-    return source;
+    const how = { status: this.#statusOf(entry), onlyKnown: false, isNewerThanState };
+    const source = openings.open(family, entry, how);
+    if (typeof source !== "string") return source;
+    this.isComplete = false;
+    return undefined;
   }
 
   /** What a sibling may be a copy of: files that were open before it was seen, the one with the base name, the one before it. */
@@ -173,18 +172,23 @@ class Arrangement {
     if (this.#statusOf(entry) === "live") return [];
     const live = this.#live && this.#o.roster.known.get(this.#live.id);
     const originals: Original[] = live === undefined ? [] : [{ source: live, wasKnown: this.#live?.wasKnown === true }];
-    for (const source of this.#known) {
-      originals.push({ source, wasKnown: true });
-      if (source.successor !== undefined) originals.push({ source: source.successor, wasKnown: true });
+    for (const known of this.#known) {
+      // An orphan that goes on with a copy by now has left its file to another content.
+      for (let source: Source | undefined = known; source !== undefined; source = source.successor)
+        originals.push({ source, wasKnown: true });
     }
     if (previous !== undefined && previous !== live) originals.push({ source: previous, wasKnown: false });
     return originals;
   }
 
+  /** Until then nothing can be said of copies of it, unless it may never be opened. */
+  #postpone({ look }: Entry): void {
+    this.isComplete = false;
+    this.#isBlind ||= !this.#o.reports.stands("file_unreadable", look.path);
+  }
+
   #isUnknown({ look }: Entry): boolean {
-    const { roster } = this.#o;
-    if (roster.known.get(look.id) !== undefined || roster.identity.knows(look.inode)) return false;
-    return this.#family.asleep(look) === undefined;
+    return this.#o.roster.known.get(look.id) === undefined && this.#family.asleep(look) === undefined;
   }
 
   /** Only the newest name is written to, and only if the user asked for that name. */

@@ -4,7 +4,7 @@ import type { InputConfig } from "../core/config.ts";
 import { describe } from "../core/errors.ts";
 import { HOT_FOR_MS, SWEEP_HOT_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
-import type { SourceFile } from "../core/source.ts";
+import type { Place, SourceFile } from "../core/source.ts";
 import type { StateStore } from "../core/state.ts";
 import { Copies } from "./copies.ts";
 import { Directories } from "./directories.ts";
@@ -43,8 +43,8 @@ export interface FileCatalogueOptions extends FollowConfig {
   readonly log: Log;
   /** True while some sink has not committed the file to its end. */
   isNeeded(file: SourceFile): boolean;
-  /** False when the bytes before some sink's place in a file are not those that were read. */
-  isIntact(file: SourceFile): boolean;
+  /** Where the sinks are in a file. */
+  places(file: SourceFile): readonly Place[];
   readonly events: FileEvents;
 }
 
@@ -93,7 +93,7 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   const roster = new Roster({ ...options, isNeeded, reports, volume, onOrphan });
   const opened = options.events.opened.bind(options.events);
   const openings = new Openings({ patterns, roster, volume, opened });
-  const copies = new Copies({ roster, openings, state, isIntact: (file) => options.isIntact(file) });
+  const copies = new Copies({ roster, openings, state, places: (file) => options.places(file) });
   const hints = new Hints(log, (directory) => sweep.hint(directory));
   const found = hints.add.bind(hints);
   const lost = hints.remove.bind(hints);

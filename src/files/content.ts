@@ -1,4 +1,5 @@
 import { readSync } from "node:fs";
+import type { Place } from "../core/source.ts";
 
 /** Compared at once. */
 const BLOCK_BYTES = 4_096;
@@ -12,6 +13,20 @@ const other: Buffer = Buffer.alloc(BLOCK_BYTES);
 export function endsWith(fd: number, offset: number, tail: Buffer): boolean {
   const count = readSync(fd, block, 0, tail.length, offset - tail.length);
   return count === tail.length && block.compare(tail, 0, tail.length, 0, tail.length) === 0;
+}
+
+/**
+ * How far the bytes before remembered places are in a file of this size; 0 when none of them lies so far ahead, -1 when the
+ * bytes before one of them are others.
+ */
+export function provenBytes(places: readonly Place[], fd: number, sizeBytes: number): number {
+  let proven = 0;
+  for (const { offset, tail } of places) {
+    if (tail.length === 0 || offset > sizeBytes) continue;
+    if (!endsWith(fd, offset, tail)) return -1;
+    proven = Math.max(proven, offset);
+  }
+  return proven;
 }
 
 /**

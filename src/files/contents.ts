@@ -18,7 +18,7 @@ export interface ContentsOptions {
  * What becomes of an open file when its content turns out to be another one. The file goes on as a new source. The old
  * source, an orphan now, waits for one listing of its directory: copytruncate copies before it truncates, so what is left of
  * the old content is there already. The orphan then goes on with the copy as its file, at the same offsets and under the
- * same key, or its unread bytes are lost.
+ * same key, or its unread bytes are lost. A file without a descriptor that has gone from everywhere is an orphan as well.
  */
 export class Contents {
   readonly orphans: Set<Source> = new Set();
@@ -39,10 +39,16 @@ export class Contents {
     const look = lookAtOpen(old.fd, old.path);
     this.#roster.noteSize(old);
     const next = this.#succeed(old, headOf(readFirst(old.fd), false), look, 0);
-    old.orphanedAtMs = this.#o.clock.monotonicMs();
-    this.orphans.add(old);
-    this.#o.onOrphan(old);
+    this.orphan(old);
     return next;
+  }
+
+  /** A content is in no file that is known to hold it. */
+  orphan(source: Source): void {
+    if (this.orphans.has(source)) return;
+    source.orphanedAtMs = this.#o.clock.monotonicMs();
+    this.orphans.add(source);
+    this.#o.onOrphan(source);
   }
 
   #succeed(old: Source, head: Buffer | undefined, look: Look, startOffset: number): Source {
@@ -68,6 +74,16 @@ export class Contents {
     if (source.fd < 0) return false;
     const head = headOf(readFirst(source.fd), force);
     if (head === undefined) return false;
+    // These may be the first bytes of another content, or more than those that were said to be the end of a quiet file.
+    const { size, mtimeMs } = lookAtOpen(source.fd, source.path);
+    if (size < source.size) {
+      this.replace(source);
+      return false;
+    }
+    if (force && size > source.size) {
+      this.#roster.noteWrite(source, size, mtimeMs);
+      return false;
+    }
     if (this.#roster.identity.name(source.record, head)) return true;
     // The record was made while the file was empty, and now the file begins like one that had its inode before. It goes on
     // under a raised generation. Nothing was read of it, so nothing is lost: to the old source it is empty.
@@ -90,18 +106,21 @@ export class Contents {
     journalCopy(state, orphan.record, look);
     roster.identity.hold(orphan.record);
     roster.seat(orphan, fd, look);
-    this.#forget(orphan);
+    this.forget(orphan);
     roster.move(orphan, look.path);
     events.moved(orphan);
   }
 
   /** There is no copy: what was not read of an orphan is gone. */
   abandon(orphan: Source): void {
-    this.#forget(orphan);
-    this.#o.events.lost(orphan);
+    this.forget(orphan);
+    if (orphan.status === "replaced") return this.#o.events.lost(orphan);
+    this.#o.state.markGone(orphan.record, this.#o.clock.nowMs());
+    this.#roster.giveUp(orphan);
   }
 
-  #forget(orphan: Source): void {
+  /** It is an orphan no longer. */
+  forget(orphan: Source): void {
     orphan.orphanedAtMs = Infinity;
     this.orphans.delete(orphan);
   }

@@ -1,13 +1,12 @@
 import { closeSync } from "node:fs";
-import type { SourceFile } from "../core/source.ts";
+import type { Place, SourceFile } from "../core/source.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
-import { beginAlike, endsWith } from "./content.ts";
+import { beginAlike, provenBytes } from "./content.ts";
 import { journalCopy } from "./contents.ts";
 import { Dormant } from "./dormant.ts";
 import type { Entry, Family } from "./family.ts";
-import { readFirst } from "./head.ts";
-import { type Bytes, hasHead, hasTails } from "./identity.ts";
-import { type Look, lookAtOpen, type Opened } from "./open.ts";
+import { Heads } from "./head.ts";
+import { fileId, type Look, lookAtOpen, type Opened } from "./open.ts";
 import type { Openings } from "./openings.ts";
 import type { Roster } from "./roster.ts";
 import { isInFamily } from "./siblings.ts";
@@ -17,11 +16,11 @@ export interface CopiesOptions {
   readonly roster: Roster;
   readonly openings: Openings;
   readonly state: StateStore;
-  /** The bytes before every sink's place in it are those that were read. */
-  isIntact(file: SourceFile): boolean;
+  /** Where the sinks are in a file. */
+  places(file: SourceFile): readonly Place[];
 }
 
-/** A file that may have been copied: the one with the base name, or the last that had it. */
+/** A file that may have been copied. */
 export interface Original {
   readonly source: Source;
   /** It was known before the directory was listed. */
@@ -30,6 +29,11 @@ export interface Original {
 
 /** An unknown sibling is a file of its own, nothing that is read (now), or (a source) the rest of a known content. */
 export type Verdict = "own" | "held" | "later" | Source;
+
+/** A sibling that is judged. */
+interface Sibling extends Opened {
+  readonly heads: Heads;
+}
 
 /**
  * Tells copies from files of their own (docs/decisions/0010). A sibling that equals the start of the live file holds nothing
@@ -59,22 +63,13 @@ export class Copies {
 
   /** `entry` is a sibling that nothing is known of. */
   judge(family: Family, entry: Entry, originals: readonly Original[]): Verdict {
-    const { openings, roster } = this.#o;
-    const opened = openings.reach(entry.look);
+    const opened = this.#o.openings.reach(entry.look);
     if (opened === undefined) return "later";
     let verdict: Verdict = "own";
     try {
-      for (const original of [...originals, ...this.#journaled(opened.look)]) {
-        if (original.source.status === "replaced" && original.source.fd < 0) continue;
-        if (!isYounger(opened.look, original)) continue;
-        if (original.source.isParked && !roster.parking.reopen(original.source)) return "later";
-        // The copy may be what tells first that the original was truncated; also while they are compared.
-        this.#notice(original.source);
-        const source = original.source.latest;
-        if (beginAlike(opened.fd, source.fd, opened.look.size)) return this.#hold(family, opened.look, source.record);
-        this.#notice(source);
-      }
-      verdict = this.#continue(family, opened) ?? "own";
+      const sibling = { ...opened, heads: new Heads(opened.fd) };
+      const all = [...originals, ...this.#journaled(opened.look)];
+      verdict = this.#compare(family, sibling, all) ?? this.#continue(family, sibling) ?? "own";
       return verdict;
     } finally {
       if (typeof verdict === "string") closeSync(opened.fd);
@@ -86,15 +81,46 @@ export class Copies {
     return this.#o.roster.identity.homeless((record) => isJournaled(record, look)).length > 0;
   }
 
-  #notice(source: Source): void {
-    if (isAtCopy(source)) return;
-    const isShorter = lookAtOpen(source.fd, source.path).size < source.size;
-    if (isShorter || !this.#o.isIntact(source)) this.#o.roster.contents.replace(source);
-  }
-
   /** Whether a file that was put aside may have become something else, though it looks as it did. */
   mayBelongTo(family: Family): boolean {
-    return family.members.some((member) => this.#o.roster.contents.orphans.has(member));
+    return this.#orphans(family).length > 0;
+  }
+
+  /**
+   * Holds a sibling back that equals the start of a file. It may be the first to tell that a file was truncated, which then
+   * has another content to compare with; also while they are compared.
+   */
+  #compare(family: Family, sibling: Sibling, originals: readonly Original[]): "held" | "later" | undefined {
+    const { parking } = this.#o.roster;
+    for (const original of originals) {
+      if (!isYounger(sibling.look, original)) continue;
+      let { latest } = original.source;
+      if (latest.isParked && !this.#mayHold(sibling, latest)) continue;
+      if (!parking.reopen(latest) && latest.isParked) return "later";
+      if (latest.fd >= 0) this.#notice(latest);
+      ({ latest } = latest);
+      if (latest.fd < 0) continue;
+      if (beginAlike(sibling.fd, latest.fd, sibling.look.size)) return this.#hold(family, sibling.look, latest);
+      this.#notice(latest);
+    }
+    return undefined;
+  }
+
+  /**
+   * What was read of a source does not contradict that the sibling is a copy of it. That opens no file, of which there may be
+   * thousands; but only one that is not written to any more holds what was read for sure.
+   */
+  #mayHold({ fd, look, heads }: Sibling, source: Source): boolean {
+    const { record, status } = source;
+    if (status === "live") return true;
+    return heads.has(record) && provenBytes(this.#o.places(source), fd, look.size) >= 0;
+  }
+
+  #notice(source: Source): void {
+    if (source.isAtCopy) return;
+    const isShorter = lookAtOpen(source.fd, source.path).size < source.size;
+    const isIntact = !isShorter && provenBytes(this.#o.places(source), source.fd, Infinity) >= 0;
+    if (!isIntact) this.#o.roster.contents.replace(source);
   }
 
   /** The open file that the journal says this is a copy of, wherever it is now. */
@@ -103,28 +129,56 @@ export class Copies {
     return sources.map((source) => ({ source, wasKnown: true }));
   }
 
-  #hold(family: Family, look: Look, record: FileRecord): "held" {
-    if (look.size > 0) journalCopy(this.#o.state, record, look);
+  #hold(family: Family, look: Look, { record, isAtCopy }: { record: FileRecord; isAtCopy: boolean }): "held" {
+    // The journal knows one copy of a content: that in which it lives, if it lives in one.
+    if (look.size > 0 && !isAtCopy) journalCopy(this.#o.state, record, look);
     family.wake(look.id);
     family.putAside(new Dormant(undefined, look, record));
     return "held";
   }
 
+  #orphans(family: Family): Source[] {
+    const { orphans } = this.#o.roster.contents;
+    return [...orphans].filter((orphan) => orphan.family === family || orphan.formerFamily === family);
+  }
+
   /** Goes on with the copy in the place of a content's own file. */
-  #continue(family: Family, opened: Opened): Source | "held" | "later" | undefined {
-    const { roster, openings, state } = this.#o;
-    const { contents } = roster;
-    const { fd, look } = opened;
-    const bytes = { first: readFirst(fd), endsWith: endsWith.bind(undefined, fd) };
-    const held = family.asleep(look)?.copyOf;
-    for (const member of family.members.toSorted((a, b) => byProof(a.record, b.record))) {
-      const isHere = contents.orphans.has(member) && (member.record === held || isCopy(member.record, look, bytes));
-      if (!isHere && !isLonger(opened, member)) continue;
-      contents.reseat(member, opened);
-      return member;
+  #continue(family: Family, sibling: Sibling): Source | "held" | "later" | undefined {
+    const { roster } = this.#o;
+    const held = family.asleep(sibling.look)?.copyOf;
+    const proofs = this.#orphans(family).map((orphan) => ({ orphan, proof: this.#proof(orphan, sibling, held) }));
+    const [best] = proofs.filter(({ proof }) => proof >= 0).toSorted((a, b) => b.proof - a.proof);
+    const source = best?.orphan ?? family.members.find((member) => isLonger(sibling, member));
+    if (source !== undefined) {
+      roster.contents.reseat(source, sibling);
+      return source;
     }
-    const asleep = family.dormant.find(({ record }) => record !== undefined && isCopy(record, look, bytes));
-    if (asleep?.record !== undefined && look.size <= asleep.size) return this.#hold(family, look, asleep.record);
+    const asleep = family.dormant.find(({ record }) => record !== undefined && isCopy(record, sibling));
+    if (asleep?.record !== undefined && sibling.look.size <= asleep.size)
+      return this.#hold(family, sibling.look, { record: asleep.record, isAtCopy: isAt(asleep) });
+    return this.#findHome(family, sibling);
+  }
+
+  /**
+   * How many bytes of what was read of an orphan are proven to be in the sibling; -1 when it is no copy of it. Infinity when
+   * they were once found to be alike. What nobody has read yet proves nothing and can be doubled by nothing: it is in any
+   * younger file that is large enough, and begins like it as far as that is known.
+   */
+  #proof(orphan: Source, { fd, look, heads }: Sibling, held: FileRecord | undefined): number {
+    const { record } = orphan;
+    if (record === held || isJournaled(record, look)) return Infinity;
+    if (look.birthtimeIsReal && look.birthtimeMs < record.birthtimeMs) return -1;
+    if (record.key === "") return orphan.startOffset === 0 && look.size >= orphan.size ? 0 : -1;
+    if (!heads.has(record)) return -1;
+    const places = this.#o.places(orphan);
+    const proven = provenBytes(places, fd, look.size);
+    return proven > 0 || places.every(({ tail }) => tail.length === 0) ? proven : -1;
+  }
+
+  /** Finds the content among those that are in no file: of those that begin alike, such as with the same header, the furthest. */
+  #findHome(family: Family, sibling: Sibling): Source | "later" | undefined {
+    const { roster, openings, state } = this.#o;
+    const { look } = sibling;
     const homeless = roster.identity.homeless(
       (each) => isJournaled(each, look) || isInFamily(each.lastPath, family.base),
     );
@@ -132,11 +186,14 @@ export class Copies {
       this.#hasPostponed = true;
       return "later";
     }
-    const record = homeless.toSorted(byProof).find((each) => isCopy(each, look, bytes));
+    const [record] = homeless.filter((each) => isCopy(each, sibling)).toSorted((a, b) => furthest(b) - furthest(a));
     if (record === undefined) return undefined;
     journalCopy(state, record, look);
     roster.identity.hold(record);
-    return openings.begin(family, opened, { record, isKnown: true, isNewerThanState: true, status: "rotated" });
+    const how = { record, isKnown: true, isNewerThanState: true, status: "rotated" } as const;
+    const source = openings.begin(family, sibling, how);
+    source.isAtCopy = true;
+    return source;
   }
 }
 
@@ -155,21 +212,12 @@ function isYounger(look: Look, { source, wasKnown }: Original): boolean {
  * header: a remembered tail must be in its place, or the journal know the copy. Where nothing is committed yet, nothing can be
  * skipped by mistake.
  */
-function isCopy(record: FileRecord, look: Look, bytes: Bytes): boolean {
-  if (record.key === "" || !hasHead(record, bytes.first)) return false;
+function isCopy(record: FileRecord, { fd, look, heads }: Sibling): boolean {
+  if (record.key === "" || !heads.has(record)) return false;
   if (look.birthtimeIsReal && look.birthtimeMs < record.birthtimeMs) return false;
-  const tails = hasTails(record, look.size, bytes);
-  if (tails !== undefined) return tails;
-  if (isJournaled(record, look)) return true;
-  return [...record.cursors.values()].every(({ committed }) => committed === 0);
-}
-
-/**
- * What was committed further is asked first: of contents that begin alike, such as with the same header, the one of which more
- * is found in the copy is the one that was copied.
- */
-function byProof(a: FileRecord, b: FileRecord): number {
-  return furthest(b) - furthest(a);
+  const places = Array.from(record.cursors.values(), ({ committed, tail }) => ({ offset: committed, tail }));
+  const proven = provenBytes(places, fd, look.size);
+  return proven > 0 || (proven === 0 && (isJournaled(record, look) || furthest(record) === 0));
 }
 
 function furthest({ cursors }: FileRecord): number {
@@ -183,10 +231,11 @@ function isJournaled({ copy }: FileRecord, look: Look): boolean {
 /** Of two copies the later one has more; a source that goes on with a copy goes on with the longest. */
 function isLonger({ fd, look }: Opened, source: Source): boolean {
   if (source.fd < 0 || look.size <= source.size) return false;
-  return isAtCopy(source) && beginAlike(fd, source.fd, source.size);
+  return source.isAtCopy && beginAlike(fd, source.fd, source.size);
 }
 
-/** It goes on with a copy, which may be shorter than what was read. */
-function isAtCopy({ id, record: { copy } }: Source): boolean {
-  return copy !== undefined && id === `${copy.device}:${copy.inode}`;
+/** What was put aside is a copy. */
+function isAt({ id, record }: Dormant): boolean {
+  const copy = record?.copy;
+  return copy !== undefined && fileId(copy.device, copy.inode, copy.birthtimeMs) === id;
 }

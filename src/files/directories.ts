@@ -16,12 +16,16 @@ import { emptyListing, listDirectory } from "./listing.ts";
 import { nextLookMs } from "./pace.ts";
 import type { Reclaim } from "./reclaim.ts";
 import type { Roots } from "./roots.ts";
+import type { Source } from "./source.ts";
 import { Tree, type TreeOptions } from "./tree.ts";
 
 /** A file system may keep times in steps of two seconds: a directory that changed just now may change again unseen. */
 const MTIME_STEP_MS = 2_000;
 /** A listing that takes so long leaves megabytes behind. */
 const LISTING_COLLECTED_MS = 50;
+/** How long an orphan waits at least, and at most where something in its directory cannot be opened. */
+const ORPHAN_PATIENCE_MS = 1_000;
+const ORPHAN_PATIENCE_MAX_MS = 10_000;
 /** A directory that changes while it is listed is listed again at once, this often. */
 const LISTINGS_MAX = 3;
 
@@ -129,7 +133,7 @@ export class Directories {
       if (full || this.#mayHaveChanged(directory, stats.mtimeNs, nowMs)) {
         await this.#list(directory, folder, stats.mtimeNs);
       } else if (directory.waiting !== undefined) {
-        await this.#families.arrange(directory, folder, directory.waiting, -Infinity);
+        await this.#families.arrange(directory, folder, directory.waiting);
       } else if (isHinted || nowMs - directory.dormantAtMs >= SWEEP_COLD_MS - SWEEP_WARM_MS / 2) {
         directory.dormantAtMs = nowMs;
         await this.#families.wake(directory, folder, await wokenFamilies(directory, this.#o.slice));
@@ -153,14 +157,38 @@ export class Directories {
     return Math.abs(ageMs) < MTIME_STEP_MS || nowMs - listedAtMs >= maxAgeMs;
   }
 
-  /** Lists the directories in which copies of what was truncated may be. */
+  /**
+   * Lists the directories in which copies of what was truncated may be: once at once, and once more before an orphan is given
+   * up, because a copy that is renamed while its directory is listed can be missed.
+   */
   async lookForCopies(): Promise<void> {
-    const { orphans } = this.#o.roster.contents;
-    for (const orphan of orphans) if (orphan.closed) orphans.delete(orphan);
-    for (const path of new Set(Array.from(orphans, ({ family }) => dirname(family.base)))) {
-      const directory = this.all.get(path);
-      if (directory !== undefined) await this.check(directory, true, false);
+    const { roster, clock } = this.#o;
+    const { contents } = roster;
+    for (const orphan of contents.orphans) {
+      const { orphanedAtMs } = orphan;
+      const ageMs = clock.monotonicMs() - orphanedAtMs;
+      const sinceMs = orphanedAtMs + (ageMs < ORPHAN_PATIENCE_MS ? 0 : ORPHAN_PATIENCE_MS);
+      const unknown = this.#placesOf(orphan).filter(({ knownFromMs }) => knownFromMs < sinceMs);
+      for (const directory of unknown) if (contents.orphans.has(orphan)) await this.check(directory, true, false);
+      const isKnown = unknown.every(({ knownFromMs }) => knownFromMs >= sinceMs);
+      if (!contents.orphans.has(orphan) || sinceMs === orphanedAtMs) continue;
+      if (isKnown || ageMs >= ORPHAN_PATIENCE_MAX_MS) contents.abandon(orphan);
     }
+  }
+
+  /** When the first of them is to be given up. */
+  get orphansDueMs(): number {
+    const { orphans } = this.#o.roster.contents;
+    return Math.min(...Array.from(orphans, ({ orphanedAtMs }) => orphanedAtMs + ORPHAN_PATIENCE_MS));
+  }
+
+  /** Where copies of its content may be: beside its file, or anywhere while that one is out of sight. */
+  #placesOf(orphan: Source): Directory[] {
+    const { family, formerFamily, latest } = orphan;
+    const isDeleted = latest !== orphan && latest.status === "unlinked";
+    if (!isDeleted && this.#o.volume.lookAt(latest.path)?.id !== latest.id) return [...this.all.values()];
+    const paths = new Set([family, formerFamily ?? family].map(({ base }) => dirname(base)));
+    return [...paths].map((path) => this.all.get(path)).filter((directory) => directory !== undefined);
   }
 
   async #list(directory: Directory, folder: Folder, mtimeBeforeNs: bigint): Promise<void> {
@@ -172,7 +200,7 @@ export class Directories {
       const listing = await listDirectory(directory.path, folder, this.#families.listing);
       for (const code of ["directory_missing", "directory_unreadable"]) reports.healed(code, directory.path);
       for (const path of listing.directories) this.#tree.addBelow(directory, path);
-      await this.#families.arrange(directory, folder, listing, fromMs);
+      await this.#families.arrange(directory, folder, listing);
       const now = clock.monotonicMs();
       if (directory.mtimeNs !== mtimeNs) directory.changedAtMs = now;
       directory.listedAtMs = now;
@@ -181,6 +209,7 @@ export class Directories {
       // Thousands of names and looks became old while they were worked on; nothing else here would let go of them for long.
       if (directory.listingMs >= LISTING_COLLECTED_MS) collect("major");
       directory.mtimeNs = mtimeNs;
+      if (directory.isComplete) directory.knownFromMs = fromMs;
       const after = folder.lookAtSelf()?.mtimeNs;
       if (after === undefined || after === mtimeNs || tries === LISTINGS_MAX) return;
       mtimeNs = after;
@@ -190,8 +219,9 @@ export class Directories {
   async #vanish(directory: Directory): Promise<void> {
     directory.mtimeNs = undefined;
     directory.isComplete = false;
-    await this.#families.arrange(directory, undefined, emptyListing(), this.#o.clock.monotonicMs());
+    await this.#families.arrange(directory, undefined, emptyListing());
     directory.isComplete = false;
+    directory.knownFromMs = this.#o.clock.monotonicMs();
     if (directory.isRoot) {
       const message = `there is no directory ${directory.path}; it is looked for again and again`;
       this.#o.reports.once("warn", "directory_missing", directory.path, message);

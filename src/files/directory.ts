@@ -22,7 +22,9 @@ export interface Directory {
   /** What is left of the last listing: families with files that wait for room among the open ones. */
   waiting: Listing | undefined;
   listedAtMs: number;
-  /** What that took. */
+  /** When the last listing began after which nothing in it is unknown. */
+  knownFromMs: number;
+  /** What the last listing took. */
   listingMs: number;
   /** When the files that are not open were last looked at. */
   dormantAtMs: number;
@@ -42,6 +44,7 @@ export function newDirectory(path: string, isRoot: boolean, depth: number, nowMs
     isComplete: false,
     waiting: undefined,
     listedAtMs: -Infinity,
+    knownFromMs: -Infinity,
     listingMs: 0,
     dormantAtMs: -Infinity,
     changedAtMs: nowMs,

@@ -1,5 +1,5 @@
 import type { FileRecord } from "../core/state.ts";
-import type { Look } from "./open.ts";
+import { type Look, fileId } from "./open.ts";
 
 /**
  * A file that is known and not open: fully committed, or left out. It is opened when it no longer looks like this. There may
@@ -29,9 +29,9 @@ export class Dormant {
     this.#birthtimeMs = look.birthtimeMs;
   }
 
-  /** `device:inode`; made when asked for. */
+  /** `Look.id`, made when asked for. */
   get id(): string {
-    return `${this.#device}:${this.#inode}`;
+    return fileId(this.#device, this.#inode, this.#birthtimeMs);
   }
 
   /** The content of which it holds the beginning is nowhere else any more. */
@@ -41,7 +41,7 @@ export class Dormant {
   }
 
   is(look: Look): boolean {
-    return this.#inode === look.inode && this.#device === look.device;
+    return this.#inode === look.inode && this.id === look.id;
   }
 
   /** Nothing has happened to it. */

@@ -64,10 +64,9 @@ export class Families {
 
   /**
    * Looks at the families of a listing and arranges them. Those with files that find no room among the open ones stay in it,
-   * and are all that is looked at the next time. What a listing that is not whole leaves out is not taken for gone. `fromMs`:
-   * `clock.monotonicMs()` when the listing began.
+   * and are all that is looked at the next time. What a listing that is not whole leaves out is not taken for gone.
    */
-  async arrange(directory: Directory, folder: Folder | undefined, listing: Listing, fromMs: number): Promise<void> {
+  async arrange(directory: Directory, folder: Folder | undefined, listing: Listing): Promise<void> {
     const { slice, roster } = this.#o;
     const isAgain = listing === directory.waiting;
     const waiting = new Map<string, Name[]>();
@@ -85,7 +84,7 @@ export class Families {
       }
       const entries = folder === undefined ? [] : await lookAtFamily(names, folder, listing, this.listing);
       if (listing.isWhole || !family.hasMissing(entries)) {
-        const isArranged = this.#arrange(family, entries, fromMs);
+        const isArranged = this.#arrange(family, entries);
         if (!isArranged && roster.parking.isFull) {
           isFull = true;
           waiting.set(base, names);
@@ -107,7 +106,7 @@ export class Families {
     if (woken.length === 0) return;
     const families = new Map(woken.map((family) => [family.base, this.#namesOf(family)]));
     directory.waiting = { ...emptyListing(), families, hasLinks: directory.hasLinks };
-    await this.arrange(directory, folder, directory.waiting, -Infinity);
+    await this.arrange(directory, folder, directory.waiting);
   }
 
   #namesOf({ base, members, dormant }: Family): Name[] {
@@ -122,11 +121,11 @@ export class Families {
     return new Family(base, this.#o.patterns.ownerOf(base), this.#o.clock.monotonicMs() - HOT_FOR_MS);
   }
 
-  #arrange(family: Family, entries: readonly Entry[], listedFromMs: number): boolean {
+  #arrange(family: Family, entries: readonly Entry[]): boolean {
     const { reports, known } = this.#o;
     try {
       const oldestKnownMs = known.oldestMs(family.base);
-      const complete = arrange(family, entries, { ...this.#o, listedFromMs, oldestKnownMs });
+      const complete = arrange(family, entries, { ...this.#o, oldestKnownMs });
       for (const { record } of family.members) known.note(family.base, record.seenMtimeMs);
       reports.healed("sweep_failed", family.base);
       return complete;

@@ -23,6 +23,27 @@ export function headOf(bytes: Buffer, force: boolean): Buffer | undefined {
   return bytes.length === HEAD_MAX_BYTES || (force && bytes.length > 0) ? bytes : undefined;
 }
 
+/** The heads that a file begins with, whatever their lengths. */
+export class Heads {
+  readonly #fd: number;
+  readonly #hashes = new Map<number, string>();
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** Whether the file begins with the head of a record that has one. */
+  has({ headHash, headBytes }: { readonly headHash: string; readonly headBytes: number }): boolean {
+    let hash = this.#hashes.get(headBytes);
+    if (hash === undefined) {
+      const bytes = readFirst(this.#fd);
+      hash = bytes.length < headBytes ? "" : hashHead(bytes.subarray(0, headBytes));
+      this.#hashes.set(headBytes, hash);
+    }
+    return hash === headHash;
+  }
+}
+
 export function hashHead(head: Buffer): string {
   return createHash("sha256").update(head).digest("hex");
 }

@@ -11,7 +11,10 @@ export interface Look {
   readonly path: string;
   /** Where it really is, in the words of the configuration, when links were followed to it. */
   readonly target?: string | undefined;
-  /** `device:inode`, in decimal: numbers above 2^53 exist. */
+  /**
+   * What no two files have: `device:inode`, in decimal since numbers above 2^53 exist, and where it is told the time of birth,
+   * because the number of a deleted file is given to the next one.
+   */
   readonly id: string;
   readonly device: string;
   readonly inode: string;
@@ -39,6 +42,13 @@ export function lookAtOpen(fd: number, path: string): Look {
  * time when it was born, and whoever takes its birth time for a stand-in takes it for the file that had its inode before.
  */
 let birthsAreTold = tellsBirth(statSync(process.execPath, { bigint: true }));
+/** What ids are made of is settled at the start, since they are compared all the time. */
+const idsTellBirth = birthsAreTold;
+
+/** `Look.id` of a file. */
+export function fileId(device: string, inode: string, birthtimeMs: number): string {
+  return idsTellBirth ? `${device}:${inode}:${birthtimeMs}` : `${device}:${inode}`;
+}
 
 function tellsBirth({ birthtimeNs, ctimeNs }: BigIntStats): boolean {
   return birthtimeNs > 0n && birthtimeNs !== ctimeNs;
@@ -48,19 +58,21 @@ function tellsBirth({ birthtimeNs, ctimeNs }: BigIntStats): boolean {
 export function describeStats(path: string, stats: BigIntStats, target?: string): Look {
   const device = String(stats.dev);
   const inode = String(stats.ino);
+  const birthtimeMs = Number(stats.birthtimeNs / 1_000_000n);
+  const isFile = stats.isFile();
   birthsAreTold ||= tellsBirth(stats);
   return {
     path,
     target,
-    id: `${device}:${inode}`,
+    id: isFile ? fileId(device, inode, birthtimeMs) : `${device}:${inode}`,
     device,
     inode,
-    kind: stats.isFile() ? "file" : stats.isDirectory() ? "directory" : stats.isSymbolicLink() ? "link" : "other",
+    kind: isFile ? "file" : stats.isDirectory() ? "directory" : stats.isSymbolicLink() ? "link" : "other",
     size: Number(stats.size),
     links: Number(stats.nlink),
     mtimeNs: stats.mtimeNs,
     mtimeMs: Number(stats.mtimeNs / 1_000_000_000n) * 1e3 + Number(stats.mtimeNs % 1_000_000_000n) / 1e6,
-    birthtimeMs: Number(stats.birthtimeNs / 1_000_000n),
+    birthtimeMs,
     birthtimeIsReal: stats.birthtimeNs > 0n && birthsAreTold,
   };
 }

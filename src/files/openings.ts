@@ -26,12 +26,12 @@ export class Openings {
   }
 
   /**
-   * Opens the file of an entry and finds or makes its record. Undefined when that is not possible now (it has just been
-   * renamed, or all descriptors are in use) or not wanted (`onlyKnown` and it is not).
+   * Opens the file of an entry and finds or makes its record. "later" when that is not possible now: it has just been renamed,
+   * or all descriptors are in use. "unknown" with `onlyKnown` when no record is its.
    */
-  open(family: Family, entry: Entry, how: OpenHow): Source | undefined {
+  open(family: Family, entry: Entry, how: OpenHow): Source | "later" | "unknown" {
     const opened = this.reach(entry.look);
-    if (opened === undefined) return undefined;
+    if (opened === undefined) return "later";
     const { fd, look } = opened;
     let identified: Identified | undefined;
     try {
@@ -40,7 +40,7 @@ export class Openings {
     } finally {
       if (identified === undefined) closeSync(fd);
     }
-    return identified && this.begin(family, opened, { ...how, ...identified });
+    return identified === undefined ? "unknown" : this.begin(family, opened, { ...how, ...identified });
   }
 
   /** Opens a file again that was put aside, if it still is what it was. */

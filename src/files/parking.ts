@@ -2,7 +2,6 @@ import { closeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import { PARKED_MISSING_MS } from "../core/limits.ts";
-import type { StateStore } from "../core/state.ts";
 import type { Look } from "./open.ts";
 import type { Reports } from "./reports.ts";
 import { type Descriptors, Room } from "./room.ts";
@@ -13,7 +12,6 @@ import type { Volume } from "./volume.ts";
 export interface ParkingOptions {
   readonly volume: Volume;
   readonly clock: Clock;
-  readonly state: StateStore;
   readonly reports: Reports;
   readonly maxOpenFiles: number;
   readonly isNeeded: (source: Source) => boolean;
@@ -76,6 +74,7 @@ export class Parking implements Descriptors {
     if (opened === undefined) return false;
     source.fd = opened.fd;
     this.#parked.delete(source);
+    this.#roster.contents.forget(source);
     if (opened.look.size < source.size) this.#roster.contents.replace(source);
     else this.#roster.noteWrite(source, opened.look.size, opened.look.mtimeMs);
     return source.fd >= 0;
@@ -100,14 +99,13 @@ export class Parking implements Descriptors {
 
   /** Looks whether it has grown, and lets go of it when every sink has it or when it is gone. */
   check(source: Source): void {
-    const { isNeeded, state, clock, volume } = this.#o;
+    const { isNeeded, volume } = this.#o;
     if (!isNeeded(source) && this.reopen(source)) return this.#roster.close(source);
     const look = volume.lookAt(source.path);
     if (look?.id === source.id) return this.see(source, look);
     if (!this.#isGone(source)) return;
     this.#roster.setStatus(source, "unlinked");
-    state.markGone(source.record, clock.nowMs());
-    this.#roster.giveUp(source);
+    this.#roster.contents.orphan(source);
   }
 
   /**

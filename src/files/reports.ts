@@ -20,6 +20,11 @@ export class Reports {
     this.#log[level](code, message, { path: subject });
   }
 
+  /** It was reported and has not healed. */
+  stands(code: string, subject: string): boolean {
+    return this.#said.has(`${code} ${subject}`);
+  }
+
   /** True when it had been reported. */
   healed(code: string, subject: string): boolean {
     return this.#said.delete(`${code} ${subject}`);

@@ -34,6 +34,8 @@ export class Roster {
   readonly sources: Set<Source> = new Set();
   readonly identity: Identity;
   readonly telling: Telling;
+  /** Those that came from another family. */
+  readonly moved: Set<Source> = new Set();
   /** A file of this family that is found now was there before it was looked for: before this process, or before a reload. */
   isFirstLook: (base: string) => boolean = () => true;
   readonly #byId = new Map<string, Source>();
@@ -87,15 +89,27 @@ export class Roster {
     this.setStatus(source, lookAtOpen(source.fd, source.path).links === 0 ? "unlinked" : "rotated");
   }
 
-  /** A file of another family is found under this name. False: it is still where it was, this is a second link to it. */
-  adopt(source: Source, look: Look, family: Family): boolean {
-    if (this.#o.volume.lookAt(source.path)?.id === source.id) return false;
+  /** A file of another family is found under this name. Nothing happens when it is still where it was: this is a second link. */
+  adopt(source: Source, look: Look, family: Family): void {
+    if (this.#o.volume.lookAt(source.path)?.id === source.id) return;
+    this.#shift(source, family);
+    source.renamed = true;
+    this.move(source, look.path);
+    // What it held before may have been copied before or after it was moved.
+    for (const orphan of this.contents.orphans) if (orphan.latest === source) this.#shift(orphan, family);
+  }
+
+  #shift(source: Source, family: Family): void {
+    source.formerFamily = source.family;
     source.family.remove(source);
     family.add(source);
     source.family = family;
-    source.renamed = true;
-    this.move(source, look.path);
-    return true;
+    this.moved.add(source);
+  }
+
+  /** Contents that a copy beside the files of this family may hold. */
+  contentsOf(family: Family): Source[] {
+    return [...family.members, ...[...this.moved].filter(({ formerFamily }) => formerFamily === family)];
   }
 
   /** Was written to. One that is no longer for it was perhaps overwritten: whoever reads on compares the tail. */
@@ -118,10 +132,12 @@ export class Roster {
     if (source.fd >= 0) {
       source.family.putAside(new Dormant(undefined, lookAtOpen(source.fd, source.path), source.record));
       closeSync(source.fd);
-      this.#byId.delete(source.id);
     }
+    if (this.#byId.get(source.id) === source) this.#byId.delete(source.id);
+    this.parking.forget(source);
     source.fd = fd;
     source.id = look.id;
+    source.isAtCopy = true;
     source.size = look.size;
     source.mtimeMs = look.mtimeMs;
     source.status = "rotated";
@@ -200,6 +216,8 @@ export class Roster {
   #forget(source: Source): void {
     source.closed = true;
     this.parking.forget(source);
+    this.moved.delete(source);
+    this.contents.forget(source);
     this.sources.delete(source);
     source.family.remove(source);
     if (source.family.newest === source) source.family.newest = undefined;

@@ -29,9 +29,13 @@ export class Source implements SourceFile {
   size: number;
   mtimeMs: number;
   quietSinceMs: number;
-  /** `device:inode`. */
+  /** `Look.id` of the file that its descriptor leads to. */
   id: string;
   family: Family;
+  /** It was moved from there: copies that were made before are there still. */
+  formerFamily: Family | undefined = undefined;
+  /** Its descriptor leads to a copy, which may be shorter than what was read. */
+  isAtCopy = false;
   /** It was seen under another base name before, so it was renamed away on purpose. */
   renamed = false;
   /** The next content of the file that was its own. */

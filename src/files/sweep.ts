@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { describe } from "../core/errors.ts";
-import { DIRECTORIES_COST_FACTOR, HINT_COST_FACTOR, HINT_MIN_MS, SWEEP_COLD_MS } from "../core/limits.ts";
+import { DIRECTORIES_COST_FACTOR, HINT_COST_FACTOR, HINT_MIN_MS, SWEEP_COLD_MS, SWEEP_HOT_MS } from "../core/limits.ts";
 import { checkSource } from "./check.ts";
 import type { Directories } from "./directories.ts";
 import type { Directory } from "./directory.ts";
@@ -120,7 +120,9 @@ export class Sweep {
       // Not before their files were looked at: what was found to be busy is left alone.
       for (const directory of hinted) this.#o.arm(directory);
       await this.#o.directories.lookForCopies();
-      wakeAtMs = Math.min(directoriesAtMs, sourcesAtMs, Math.max(this.#rootsDueMs, this.#directoriesNotBeforeMs));
+      const orphansAtMs = Math.max(this.#o.directories.orphansDueMs, startMs + SWEEP_HOT_MS);
+      const rootsAtMs = Math.max(this.#rootsDueMs, this.#directoriesNotBeforeMs);
+      wakeAtMs = Math.min(directoriesAtMs, sourcesAtMs, orphansAtMs, rootsAtMs);
       const nowMs = this.#o.clock.monotonicMs();
       if (hinted.size > 0) this.#hintNotBeforeMs = nowMs + HINT_COST_FACTOR * (nowMs - startMs);
     } catch (error) {

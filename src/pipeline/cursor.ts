@@ -2,10 +2,11 @@ import type { Batch } from "../core/batch.ts";
 import { TAIL_QUIET_DRAIN_MS, TAIL_QUIET_ROTATED_MS, TIME_LAST_SECOND } from "../core/limits.ts";
 import { Lane, Tail } from "../core/record.ts";
 import type { Segment } from "../core/segment.ts";
-import type { SourceFile } from "../core/source.ts";
+import type { Place, SourceFile } from "../core/source.ts";
 import type { Boundary, CursorRecord } from "../core/state.ts";
 import type { EventIdSeed } from "../batches/event-id.ts";
-import { type ReadBuffer, readAt } from "../files/follow.ts";
+
+const NONE: Buffer = Buffer.alloc(0);
 
 /**
  * Where one sink stands in one file. `record` is what the journal knows; the rest is made again from it at each start.
@@ -97,9 +98,12 @@ export class Cursor {
     this.lineEnd = 0;
   }
 
-  /** Whether the bytes before `read` are those that were read. */
-  isIntact(buffer: ReadBuffer): boolean {
-    return readAt(this.file, this.read, 0, this.readTail.bytes, this.readTail.length, buffer).status !== "changed";
+  /** What was read, is committed, or may have been sent. None while nothing of the file has left it. */
+  *places(): Generator<Place> {
+    const { start, committed, tail, sent } = this.record;
+    if (this.read > start) yield { offset: this.read, tail: this.readTail.copy() };
+    if (committed > start && committed < this.read) yield { offset: committed, tail };
+    if (sent > this.read) yield { offset: sent, tail: NONE };
   }
 
   get unread(): number {

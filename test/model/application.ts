@@ -32,13 +32,6 @@ export class Application {
   #left: readonly { content: Content; atMs: number }[] = [];
   /** What is still to be written of lines that were begun. */
   readonly #rest = new Map<Content, string>();
-  /**
-   * What came from the other directory is not copied: until both directories have been looked at, pannier takes the copy for a
-   * file of its own.
-   */
-  readonly #movedAcross = new Set<number>();
-  /** The other way round: what was copied and truncated is not moved after it (docs/guarantees.md, "Copies in a rush"). */
-  readonly #copied = new Set<string>();
   #dates = 0;
 
   constructor(root: string, model: Model, rotatedMax = ROTATED_MAX) {
@@ -149,9 +142,7 @@ export class Application {
   copyTruncate(name: string): void {
     const path = this.path(name);
     const content = this.open(name);
-    if (this.#movedAcross.has(content.fd)) return;
     this.endLine(content);
-    this.#copied.add(name);
     this.#makeRoom(path);
     copyFileSync(path, `${path}.1`);
     this.#follow(this.#model.copyTruncate(path, `${path}.1`, this.#openFile(`${path}.1`)));
@@ -177,9 +168,8 @@ export class Application {
     const path = this.path(name);
     const [a, b] = DIRECTORIES;
     const other = join(this.#root, dirname(name) === a ? b : a, basename(name));
-    if (existsSync(other) || this.#copied.has(name)) return;
+    if (existsSync(other)) return;
     this.#leave(path, other);
-    this.#movedAcross.add(this.#model.contents.get(other)!.fd);
   }
 
   /** In place: the application's descriptor goes on at the new end. */

@@ -77,7 +77,7 @@ export class Life {
       ...followed(config),
       sync: () => store.sync(),
       isNeeded: (file) => this.#shipping.needs(file),
-      isIntact: (file) => this.#shipping.isIntact(file),
+      places: (file) => this.#shipping.places(file),
     });
     this.#shipping.start();
   }

@@ -16,7 +16,7 @@ import { type Clock, systemClock } from "../../../src/core/clock.ts";
 import type { InputConfig } from "../../../src/core/config.ts";
 import type { Log } from "../../../src/core/log.ts";
 import { Tail } from "../../../src/core/record.ts";
-import type { SourceFile } from "../../../src/core/source.ts";
+import type { Place, SourceFile } from "../../../src/core/source.ts";
 import type { CursorRecord } from "../../../src/core/state.ts";
 import { type FileCatalogue, createFileCatalogue } from "../../../src/files/catalogue.ts";
 import { ReadBuffer, readAt } from "../../../src/files/follow.ts";
@@ -162,7 +162,7 @@ export class Follower {
       clock: this.#clock,
       log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
       isNeeded: (file) => this.#isNeeded(file),
-      isIntact: (file) => this.#isIntact(file),
+      places: (file) => this.#places(file),
       events: {
         opened: (file) => {
           this.events.push(`opened ${nameOf(file)}`);
@@ -345,10 +345,10 @@ export class Follower {
     ]);
   }
 
-  #isIntact(file: SourceFile): boolean {
+  #places(file: SourceFile): Place[] {
     const reading = this.#readings.get(file.ordinal);
-    if (reading === undefined) return true;
-    return readAt(file, reading.read, 0, reading.tail.bytes, reading.tail.length, this.#buffer).status !== "changed";
+    if (reading === undefined || reading.read === reading.cursor.start) return [];
+    return [{ offset: reading.read, tail: reading.tail.copy() }];
   }
 
   #isNeeded(file: SourceFile): boolean {

@@ -43,9 +43,6 @@ class Application {
   #moved = 0;
   /** The follower has looked since app.log was made. */
   #isSeen = true;
-  #hasBackup = false;
-  /** There is a mere copy of what app.log holds now. */
-  #isBackedUp = false;
 
   async start(): Promise<void> {
     const { logs, places } = this;
@@ -74,7 +71,6 @@ class Application {
     const names = readdirSync(logs.path);
     const exists = names.includes("app.log");
     if (!exists || action === "rotate") this.#isSeen = false;
-    if (!exists || action.startsWith("rotate")) this.#isBackedUp = false;
     if (action === "append") this.append();
     else if (action === "look") await this.look();
     else if (action === "wait") await this.#wait();
@@ -98,10 +94,6 @@ class Application {
   async #copy(action: string): Promise<void> {
     const { logs } = this;
     if (!this.#isSeen) await this.look();
-    // Of several copies of one content the journal knows the last; after a restart a shorter one is a file of its own.
-    if (this.#isBackedUp || (action === "copy" && this.#hasBackup)) return;
-    this.#hasBackup ||= action === "copy";
-    this.#isBackedUp = action === "copy";
     // Files of one tick of the clock have no order in which they were born.
     while (Date.now() - statSync(logs.at("app.log")).birthtimeMs < TICK_MS);
     logs.copyFile("app.log");
@@ -128,7 +120,6 @@ class Application {
 
   async #destroy(action: string): Promise<void> {
     await this.look();
-    this.#isBackedUp = false;
     if (action === "delete") return this.logs.deleteFile("app.log");
     this.logs.truncateFile("app.log");
     if (action === "overwrite")
