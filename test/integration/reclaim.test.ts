@@ -12,10 +12,17 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Agent, killAgents, startAgent } from "../support/agent.ts";
+import { type Agent, type AgentOptions, killAgents, SHIPPED_FLAGS, startAgent } from "../support/agent.ts";
+import { STEPS } from "../support/crash-world.ts";
+import { withLimits } from "../support/limits.ts";
 import { type Receiver, startReceiver } from "../support/receiver.ts";
 
 const RECLAIMED_IN_MS = 40_000;
+/** Seconds for what else takes minutes. */
+const QUICK = [
+  ...SHIPPED_FLAGS,
+  ...withLimits({ RECLAIM_QUIET_MS: 500, TAIL_QUIET_ROTATED_MS: 500, SWEEP_COLD_MS: 500 }),
+];
 
 let directory: string;
 let logs: string;
@@ -34,11 +41,11 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-function run(): Agent {
+function run(options: AgentOptions = {}): Agent {
   const config = path.join(directory, "pannier.yaml");
   const sinks = [{ type: "stdout" }, { type: "elasticsearch", urls: [receiver.url] }];
   writeFileSync(config, JSON.stringify({ inputs: [{ paths: [logs], reclaim: "rotated" }], sinks }));
-  return startAgent(["run", "--config", config, "--state-dir", path.join(directory, "state")]);
+  return startAgent(["run", "--config", config, "--state-dir", path.join(directory, "state")], options);
 }
 
 let sequence = 0;
@@ -61,6 +68,28 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 const names = (): string[] => readdirSync(logs).toSorted();
+
+test.each(["rename-reclaimed.after", "unlink-reclaimed.before", "unlink-reclaimed.after"])(
+  "kill -9 at %s: the next start ends the deletion, under whatever name the file has, and ships nothing again",
+  async (step) => {
+    sequence = 0;
+    write("app.log", 1_000);
+    rotate();
+    write("app.log", 10);
+    const dying = run({ flags: [...QUICK, "--import", STEPS], env: { PANNIER_CRASH_AT: step } });
+    expect(await dying.end()).toEqual({ code: null, signal: "SIGKILL" });
+    const left = names().filter((name) => name !== "app.log");
+    expect(left).toEqual(step === "unlink-reclaimed.after" ? [] : [expect.stringMatching(/^app\.log\.\d{10,}$/)]);
+    const next = run({ flags: QUICK });
+    write("app.log", 10);
+    await until(() => names().length === 1 && receiver.sequences.compare(sequence).missing === 0);
+    expect(names()).toEqual(["app.log"]);
+    expect(receiver.sequences.compare(sequence)).toMatchObject({ missing: 0, doubled: 0 });
+    expect(receiver.stats().conflicts).toBe(0);
+    expect(await next.stop()).toEqual({ code: 0, signal: null });
+    expect(next.logs.filter(({ code }) => /lost|damaged|failed/.test(code))).toEqual([]);
+  },
+);
 
 test("rotated files go when both sinks have them, through an outage of one and a kill -9, and no line is lost", async () => {
   sequence = 0;

@@ -21,7 +21,8 @@ import { fileURLToPath } from "node:url";
 import { type Agent, type AgentOptions, isCommitted, SHIPPED_FLAGS, startAgent, type Status } from "./agent.ts";
 import { type DoubleOptions, ElasticsearchDouble } from "./elasticsearch-double.ts";
 
-const STEPS = fileURLToPath(new URL("steps.ts", import.meta.url));
+/** What a process loads that is to end or fail at a step. */
+export const STEPS: string = fileURLToPath(new URL("steps.ts", import.meta.url));
 const TICK_MS = 15;
 const LINES_PER_TICK = 4;
 const TRUNCATE_EVERY_MS = 100;

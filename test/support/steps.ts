@@ -76,6 +76,8 @@ function subject(name: string, bytes: Buffer, length: number): string {
 }
 
 const isOfState = (name: string): boolean => /^(journal|snapshot)(\.new|\.old)?$/.test(name);
+/** The application's files are reached through held directories. */
+const isOfLogs = (path: fs.PathLike): boolean => String(path).startsWith("/proc/self/fd/");
 
 Object.assign(fs, {
   openSync(path: fs.PathLike, flags: number | string, mode?: number): number {
@@ -105,8 +107,12 @@ Object.assign(fs, {
   ...syncing("fsync"),
   ...syncing("fdatasync"),
   renameSync(from: string, to: string): void {
-    stepOf(`rename-${basename(to)}`, () => real.renameSync(from, to));
+    stepOf(isOfLogs(from) ? "rename-reclaimed" : `rename-${basename(to)}`, () => real.renameSync(from, to));
     for (const [fd, name] of names) if (name === basename(from)) names.set(fd, basename(to));
+  },
+  unlinkSync(path: fs.PathLike): void {
+    if (isOfLogs(path)) stepOf("unlink-reclaimed", () => real.unlinkSync(path));
+    else real.unlinkSync(path);
   },
   rmSync(path: fs.PathLike, options: fs.RmOptions): void {
     if (basename(String(path)) === "journal.old") stepOf("remove-journal.old", () => real.rmSync(path, options));
