@@ -82,6 +82,7 @@ export class Shipping {
         pipeline.wake(file);
       }),
     lost: (file) => this.#each((pipeline) => pipeline.abandonFile(file)),
+    gone: (file) => this.#each((pipeline) => pipeline.losses.gone(file)),
   };
 
   /** Some sink may still want bytes of this file. */

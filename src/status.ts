@@ -37,7 +37,7 @@ export function describeStatus(agent: StatusOf): object {
     },
     files: describeFiles(agent),
     reclaimed: { files: agent.catalogue.reclaimed.files, bytes: agent.catalogue.reclaimed.bytes },
-    sinks: pipelines.map(({ sink, lostBytes }) => {
+    sinks: pipelines.map(({ sink, losses }) => {
       const status = sink.status();
       return {
         name: status.name,
@@ -51,7 +51,8 @@ export function describeStatus(agent: StatusOf): object {
         rejected: status.rejected,
         unexpected_conflicts: status.unexpectedConflicts,
         dead_letters: status.deadLetters,
-        lost_bytes: lostBytes,
+        lost_bytes: losses.lostBytes,
+        perhaps_lost_bytes: losses.perhapsLostBytes,
       };
     }),
   };
@@ -84,9 +85,5 @@ function* describeFiles(agent: StatusOf): Generator<object> {
       ledgers,
     };
   }
-  yield* describeLosses(
-    agent.records,
-    agent.catalogue.files,
-    pipelines.map(({ sink }) => sink.name),
-  );
+  yield* describeLosses(agent.records, agent.catalogue.files, pipelines);
 }

@@ -93,9 +93,25 @@ export interface CopyPlace {
   readonly birthtimeMs: number;
 }
 
-/** Bytes of a file that were seen and are not committed by a sink. Once the file is gone, they are lost. */
-export function uncommittedBytes({ seenBytes }: FileRecord, { committed, sent }: CursorRecord): number {
-  return Math.max(0, Math.max(seenBytes, sent) - committed);
+/** Size of a file as far as the journal knows: what was sent of it was seen, too. */
+export function seenSize({ seenBytes, cursors }: FileRecord): number {
+  let size = seenBytes;
+  for (const { sent } of cursors.values()) size = Math.max(size, sent);
+  return size;
+}
+
+/** Bytes of a file that is gone which a sink has not committed. */
+export interface Missing {
+  /** Nobody sent them. */
+  readonly lost: number;
+  /** They may have been sent, and the journal has no answer: the process was killed before it came, or before it was written. */
+  readonly perhapsLost: number;
+}
+
+/** What a sink has not committed of a file that is gone. */
+export function missingOf(file: FileRecord, { committed, sent }: CursorRecord): Missing {
+  const perhapsLost = Math.max(0, sent - committed);
+  return { lost: Math.max(0, seenSize(file) - committed - perhapsLost), perhapsLost };
 }
 
 /** What this start found in the state directory. */

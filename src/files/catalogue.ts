@@ -12,7 +12,6 @@ import type { FileEvents } from "./events.ts";
 import { type Directory, activeAtMs } from "./directory.ts";
 import { Hints } from "./hints.ts";
 import { KnownFamilies } from "./known.ts";
-import { reportLoss } from "./loss.ts";
 import { Openings } from "./openings.ts";
 import { Patterns } from "./patterns.ts";
 import { Reclaim } from "./reclaim.ts";
@@ -134,7 +133,7 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
       if (record.goneAtMs !== 0 || roster.identity.isHeld(record) || dormant.has(record)) continue;
       if (!directories.isComplete(dirname(record.lastPath))) continue;
       state.markGone(record, clock.nowMs());
-      reportLoss(record, log);
+      options.events.gone(record);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { SourceFile } from "../core/source.ts";
+import type { FileRecord } from "../core/state.ts";
 
 /** What the other stages are told. */
 export interface FileEvents {
@@ -16,4 +17,6 @@ export interface FileEvents {
   statusChanged(file: SourceFile): void;
   /** Its descriptor is closed and nothing more comes from it. */
   closed(file: SourceFile): void;
+  /** A file that the state knows has gone while pannier was down, or while no input followed it. */
+  gone(file: FileRecord): void;
 }

@@ -9,7 +9,7 @@ import type { SourceFile } from "../core/source.ts";
 import type { StateStore } from "../core/state.ts";
 import { Cursor } from "./cursor.ts";
 import { Filling } from "./filling.ts";
-import { leaveRest, Loss, loseRest } from "./losing.ts";
+import { Losses } from "./losses.ts";
 import { ReadQueue } from "./queue.ts";
 import { reportWaiting } from "./report.ts";
 import { Shipper } from "./shipper.ts";
@@ -44,8 +44,7 @@ export interface PipelineOptions {
 export class Pipeline {
   readonly sink: Sink;
   readonly cursors = new Map<number, Cursor>();
-  /** Bytes that were gone before they were read, since the start. */
-  lostBytes = 0;
+  readonly losses: Losses;
   readonly #o: PipelineOptions;
   readonly #queue = new ReadQueue(this.cursors);
   readonly #filling: Filling;
@@ -60,6 +59,7 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.sink = options.sink;
     this.#o = options;
+    this.losses = new Losses(options.sink.name, options.log, (record) => this.#shipper.isSending(record));
     this.#shipper = new Shipper({ ...options, onRoom: () => this.#schedule() });
     this.#filling = new Filling({ ...options, ship: (batch, cursors) => this.#shipper.ship(batch, cursors) });
   }
@@ -103,14 +103,14 @@ export class Pipeline {
     if (cursor === undefined) return;
     this.cursors.delete(file.ordinal);
     this.#queue.remove(cursor);
-    this.lostBytes += leaveRest(cursor, this.sink.name, this.#o.log);
+    this.losses.leave(cursor);
     this.#shipper.commit([cursor]);
   }
 
   /** Its content is gone: what was not read counts as lost. */
   abandonFile(file: SourceFile): void {
     const cursor = this.cursors.get(file.ordinal);
-    if (cursor !== undefined) this.lostBytes += loseRest(cursor, this.sink.name, Loss.replaced, this.#o.log);
+    if (cursor !== undefined) this.losses.replaced(cursor);
     if (cursor !== undefined) this.#shipper.commit([cursor]);
   }
 

@@ -5,7 +5,7 @@ import { PannierError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Segment } from "../core/segment.ts";
 import { DeliveryAborted, type Sink } from "../core/sink.ts";
-import type { StateStore } from "../core/state.ts";
+import type { CursorRecord, StateStore } from "../core/state.ts";
 import type { Cursor } from "./cursor.ts";
 import { reportWaiting } from "./report.ts";
 import { dropCommitted, nextCommit, settleSegments } from "./settle.ts";
@@ -25,6 +25,8 @@ export class Shipper {
   readonly #work = new Set<Promise<void>>();
   /** Of every segment that is on its way: records can move from one batch to another, and take their segments along. */
   readonly #cursors = new Map<Segment, Cursor>();
+  /** What of them is settled has to be committed. */
+  readonly #due = new Set<Cursor>();
 
   constructor(options: { sink: Sink; state: StateStore; pool: BatchPool; log: Log; onRoom: () => void }) {
     this.#sink = options.sink;
@@ -48,6 +50,11 @@ export class Shipper {
   /** The cursor of a record in a batch that is being sent. */
   cursorOf(batch: Batch, record: number): Cursor {
     return this.#cursors.get(batch.segments[batch.segmentOf[record]])!;
+  }
+
+  /** Bytes of this cursor are on their way, or their commit is. */
+  isSending(record: CursorRecord): boolean {
+    return [...this.#cursors.values(), ...this.#due].some((cursor) => cursor.record === record);
   }
 
   get isIdle(): boolean {
@@ -97,16 +104,21 @@ export class Shipper {
     await this.#commit([...settled]);
   }
 
+  /**
+   * What the journal had no room for goes with the next commit that it takes, not when its own pause is over: a kill before
+   * that would leave delivered bytes of a file that may be deleted meanwhile without anybody who knows that they arrived.
+   */
   async #commit(cursors: readonly Cursor[]): Promise<void> {
+    for (const cursor of cursors) this.#due.add(cursor);
     await this.#journal(() => {
-      const due = [];
-      for (const cursor of cursors) {
+      const commits = [];
+      for (const cursor of this.#due) {
         const commit = nextCommit(cursor);
-        if (commit !== undefined) due.push({ cursor, commit });
+        if (commit !== undefined) commits.push({ cursor, commit });
       }
-      if (due.length === 0) return;
-      this.#state.commit(due.map(({ commit }) => commit));
-      for (const { cursor, commit } of due) dropCommitted(cursor, commit);
+      if (commits.length > 0) this.#state.commit(commits.map(({ commit }) => commit));
+      this.#due.clear();
+      for (const { cursor, commit } of commits) dropCommitted(cursor, commit);
     });
   }
 

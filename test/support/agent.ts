@@ -24,6 +24,8 @@ export interface StatusFile {
   readonly status: string;
   readonly size: number;
   readonly lag_bytes: number;
+  /** Of a file that is gone: how much of `lost` may have arrived. */
+  readonly perhaps_lost?: number;
   readonly ledger: Readonly<
     Record<"unread" | "in_flight" | "delivered" | "filtered" | "dead_lettered" | "cut" | "lost", number>
   >;

@@ -17,7 +17,7 @@ import type { InputConfig } from "../../../src/core/config.ts";
 import type { Log } from "../../../src/core/log.ts";
 import { Tail } from "../../../src/core/record.ts";
 import type { Place, SourceFile } from "../../../src/core/source.ts";
-import type { CursorRecord } from "../../../src/core/state.ts";
+import { type CursorRecord, missingOf } from "../../../src/core/state.ts";
 import { type FileCatalogue, createFileCatalogue } from "../../../src/files/catalogue.ts";
 import { ReadBuffer, readAt } from "../../../src/files/follow.ts";
 import { openState } from "../../../src/state/open.ts";
@@ -185,6 +185,13 @@ export class Follower {
           this.#abandon(file);
         },
         statusChanged: (file) => this.events.push(`${file.status} ${nameOf(file)}`),
+        gone: (record) => {
+          for (const cursor of record.cursors.values()) {
+            const { lost, perhapsLost } = missingOf(record, cursor);
+            if (lost + perhapsLost > 0)
+              this.said.push({ level: "warn", code: "bytes_lost", message: "", path: record.lastPath });
+          }
+        },
         closed: (file) => {
           this.events.push(`closed ${nameOf(file)}`);
           this.#readings.delete(file.ordinal);

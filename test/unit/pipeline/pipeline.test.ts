@@ -21,6 +21,7 @@ function makeFile(ordinal: number): SourceFile {
 function makePipeline(parts: {
   turn: TurnReader["turn"];
   markSent?: StateStore["markSent"];
+  commit?: StateStore["commit"];
   replace?: () => void;
 }): Pipeline {
   const openCursor = (file: FileRecord): CursorRecord => {
@@ -31,7 +32,7 @@ function makePipeline(parts: {
   const say = (): void => {};
   return new Pipeline({
     sink: { name: "s", start() {}, stop: () => Promise.resolve() } as unknown as Sink,
-    state: { openCursor, markSent: parts.markSent ?? say, commit: say } as unknown as StateStore,
+    state: { openCursor, markSent: parts.markSent ?? say, commit: parts.commit ?? say } as unknown as StateStore,
     pool: new BatchPool(2, 1_024),
     reader: { turn: parts.turn } as unknown as TurnReader,
     maxAgeMs: 60_000,
@@ -103,4 +104,30 @@ test("a turn that fails behind its first segment leaves every segment with its o
     { file: 1, sink: "cursor of 1" },
     { file: 2, sink: "cursor of 2" },
   ]);
+});
+
+test("a commit that the journal had no room for goes with the next one that it takes", async () => {
+  const commits: number[][] = [];
+  const commit: StateStore["commit"] = (all) => {
+    commits.push(all.map(({ file }) => file.uid));
+    if (commits.length === 1) throw new PannierError("state_write_failed", "the journal has no room");
+  };
+  const pipeline = makePipeline({
+    turn(cursor, batch) {
+      const { file } = cursor;
+      if (cursor.read === 10) return "idle";
+      cursor.read = 10;
+      const segment = { file, from: 0, to: 10, tail: Buffer.alloc(0), lastTime: "", terms: noTerms(), settled: false };
+      batch.segments.push(segment);
+      cursor.uncommitted.push(segment);
+      return "full";
+    },
+    commit,
+  });
+  pipeline.addFile(makeFile(1));
+  while (commits.length === 0) await sleep(1);
+  pipeline.addFile(makeFile(2));
+  while (commits.length === 1) await sleep(1);
+  await pipeline.stop();
+  expect(commits).toEqual([[1], [1, 2]]);
 });
