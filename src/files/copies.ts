@@ -91,10 +91,11 @@ export class Copies {
    * has another content to compare with; also while they are compared.
    */
   #compare(family: Family, sibling: Sibling, originals: readonly Original[]): "held" | "later" | undefined {
-    const { parking } = this.#o.roster;
+    const { parking, contents } = this.#o.roster;
     for (const original of originals) {
       if (!isYounger(sibling.look, original)) continue;
       let { latest } = original.source;
+      if (contents.orphans.has(latest)) continue;
       if (latest.isParked && !this.#mayHold(sibling, latest)) continue;
       if (!parking.reopen(latest) && latest.isParked) return "later";
       if (latest.fd >= 0) this.#notice(latest);
@@ -179,9 +180,9 @@ export class Copies {
   #findHome(family: Family, sibling: Sibling): Source | "later" | undefined {
     const { roster, openings, state } = this.#o;
     const { look } = sibling;
-    const homeless = roster.identity.homeless(
-      (each) => isJournaled(each, look) || isInFamily(each.lastPath, family.base),
-    );
+    const isNear = (record: FileRecord): boolean =>
+      isInFamily(record.lastPath, family.base) || family.members.some((member) => isSameFile(member.record, record));
+    const homeless = roster.identity.homeless((each) => isJournaled(each, look) || isNear(each));
     if (this.#isFirstLook && homeless.length > 0) {
       this.#hasPostponed = true;
       return "later";
@@ -226,6 +227,11 @@ function furthest({ cursors }: FileRecord): number {
 
 function isJournaled({ copy }: FileRecord, look: Look): boolean {
   return copy?.inode === look.inode && copy.device === look.device && copy.birthtimeMs === look.birthtimeMs;
+}
+
+/** Two contents that one file had, one after the other, perhaps in another place. */
+function isSameFile(a: FileRecord, b: FileRecord): boolean {
+  return a.inode === b.inode && a.device === b.device && a.birthtimeMs === b.birthtimeMs;
 }
 
 /** Of two copies the later one has more; a source that goes on with a copy goes on with the longest. */

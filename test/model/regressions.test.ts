@@ -34,6 +34,25 @@ const STORIES: Readonly<Record<string, (world: World) => Promise<void>>> = {
     application.truncate(LOG);
     application.writeHeader(LOG);
   },
+
+  // The copy was looked for in the directory of the file alone, which was another one before or after the move.
+  "moved to another directory, copied and truncated there between two looks": async (world) => {
+    const { application } = world;
+    application.write(LOG, 1, SHORT);
+    await world.settle();
+    application.moveAcross(LOG);
+    application.copyTruncate("b/web.log");
+    application.write("b/web.log", 2, SHORT);
+  },
+
+  "copied and truncated, and moved to another directory between two looks": async (world) => {
+    const { application } = world;
+    application.write(LOG, 3, SHORT);
+    await world.settle();
+    application.copyTruncate(LOG);
+    application.moveAcross(LOG);
+    application.write(LOG, 2, SHORT);
+  },
 };
 
 test.each(

@@ -1,6 +1,6 @@
 import { copyFileSync, linkSync, mkdirSync, statSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { TAIL_QUIET_ROTATED_MS } from "../../../src/core/limits.ts";
+import { PARKED_MISSING_MS, TAIL_QUIET_ROTATED_MS } from "../../../src/core/limits.ts";
 import type { FileRecord } from "../../../src/core/state.ts";
 import { Follower, type FollowerOptions, LogDirectory, leaveNothing } from "./follower.ts";
 
@@ -8,6 +8,8 @@ let logs: LogDirectory;
 let follower: Follower;
 /** Every line by key and offset: two lines in one place make the follower throw. */
 let places: Map<string, string>;
+/** How it was last started. */
+let current: Partial<FollowerOptions>;
 
 beforeEach(() => {
   logs = new LogDirectory();
@@ -20,12 +22,13 @@ afterEach(async () => {
 });
 
 async function follow(options: Partial<FollowerOptions> = {}): Promise<string[]> {
+  current = options;
   follower = await Follower.start({ root: logs.root, inputs: [{ paths: [logs.at("app.log")] }], places, ...options });
   return follower.catchUp();
 }
 
 /** Stops and starts again; what happens to the files meanwhile happens while nobody looks. */
-async function whileDown(change: () => void, options: Partial<FollowerOptions> = {}): Promise<string[]> {
+async function whileDown(change: () => void, options = current): Promise<string[]> {
   await follower.stop();
   change();
   return follow(options);
@@ -299,4 +302,84 @@ test("hard links are one file, in the family and beside it", async () => {
   logs.appendToFile("other.log", "two");
   expect(await follower.catchUp()).toEqual(["one", "two"]);
   expect(await whileDown(() => undefined, { inputs: [{ paths: [logs.at("*.log")] }] })).toEqual([]);
+});
+
+for (const order of ["moved and then copied", "copied and then moved"] as const) {
+  test.each(LIVE_OR_DOWN)(`truncated, and ${order} to another watched directory, %s`, async (_, after) => {
+    const other = logs.at("other");
+    mkdirSync(other);
+    logs.appendToFile("app.log", "one");
+    await follow({ inputs: [{ paths: [logs.at("app.log"), `${other}/app.log`] }] });
+    const lines = await after(() => {
+      logs.appendToFile("app.log", "two");
+      if (order === "copied and then moved") logs.copyTruncate("app.log");
+      logs.renameFile("app.log", "other/app.log");
+      if (order === "moved and then copied") logs.copyTruncate("other/app.log");
+      logs.appendToFile("other/app.log", "three");
+      logs.appendToFile("app.log", "four");
+    });
+    expect(lines.toSorted()).toEqual(["four", "three", "two"]);
+    expect(follower.lostBytes).toBe(0);
+  });
+}
+
+test("never read before it is truncated: the copy holds all of it, and nothing is said to be lost", async () => {
+  await follow();
+  logs.appendToFile("app.log", "one");
+  await follower.catalogue.sweep();
+  logs.copyTruncate("app.log");
+  expect(await follower.catchUp()).toEqual(["one"]);
+  follower.letPass(20_000);
+  await follower.catchUp();
+  expect(follower.lostBytes).toBe(0);
+});
+
+test("of contents that begin alike the one that was read furthest is where the copy belongs", async () => {
+  logs.appendToFile("app.log", "# header", "one");
+  await follow({ holdsBack: true });
+  logs.copyTruncate("app.log");
+  logs.appendToFile("app.log", "# header", "two");
+  expect((await follower.catchUp()).toSorted()).toEqual(["# header", "# header", "one", "two"]);
+  logs.appendToFile("app.log", "three");
+  logs.copyTruncate("app.log");
+  logs.appendToFile("app.log", "# header", "four");
+  expect((await follower.catchUp()).toSorted()).toEqual([
+    "# header",
+    "# header",
+    "# header",
+    "four",
+    "one",
+    "three",
+    "two",
+  ]);
+  follower.release();
+});
+
+test("deleted while it has no descriptor: what is unread comes from a copy, and its inode number is nobody's", async () => {
+  logs.appendToFile("app.log", "one");
+  const options = { inputs: [{ paths: [logs.at("*.log")] }], maxOpenFiles: 1, holdsBack: true };
+  await follow(options);
+  logs.appendToFile("app.log", "two");
+  await follower.catalogue.sweep();
+  // It has to give way to this one.
+  logs.appendToFile("next.log", "three");
+  await follower.catalogue.sweep();
+  expect(follower.openNames()).toEqual(["next.log"]);
+  logs.copyFile("app.log");
+  await follower.catalogue.sweep();
+  // It was opened to be compared.
+  logs.appendToFile("last.log", "five");
+  await follower.catalogue.sweep();
+  expect(follower.openNames()).toEqual(["last.log"]);
+  logs.deleteFile("app.log");
+  // It may get the inode number of the deleted one.
+  logs.appendToFile("app.log", "four");
+  await follower.catalogue.sweep();
+  for (let i = 0; i < 3; i++) {
+    follower.letPass(PARKED_MISSING_MS);
+    await follower.catchUp();
+  }
+  expect(follower.lines.toSorted()).toEqual(["five", "four", "one", "three", "two"]);
+  expect(follower.lostBytes).toBe(0);
+  follower.release();
 });
