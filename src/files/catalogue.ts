@@ -86,6 +86,8 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   const slice = new Slice(clock);
   /** Of the last first look that was complete: what these own and is found later came later. */
   let lookedFor: Patterns | undefined;
+  /** The journal did not take it that a file is gone. */
+  let owesGone = false;
   const patterns = new Patterns(options.inputs);
   const roots = new Roots(patterns, options.allowLinksInto);
   const volume = new Volume(roots, reports);
@@ -132,9 +134,17 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
     for (const record of state.files.values()) {
       if (record.goneAtMs !== 0 || roster.identity.isHeld(record) || dormant.has(record)) continue;
       if (!directories.isComplete(dirname(record.lastPath))) continue;
-      state.markGone(record, clock.nowMs());
+      try {
+        state.markGone(record, clock.nowMs());
+      } catch (error) {
+        // Nothing that is there waits for it.
+        owesGone = true;
+        reports.once("error", "sweep_failed", record.lastPath, `${describe(error)}; its end is noted within an hour`);
+        return;
+      }
       options.events.gone(record);
     }
+    owesGone = false;
   }
 
   /** A first look at everything: at the start, and when the inputs have changed. */
@@ -155,6 +165,7 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   function tidy(): void {
     roster.identity.prune();
     known.refresh();
+    if (owesGone) markGone();
   }
 
   return {

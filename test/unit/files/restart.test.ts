@@ -1,5 +1,6 @@
-import { mkdirSync } from "node:fs";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Follower, type FollowerOptions, LogDirectory, leaveNothing } from "./follower.ts";
 
 let logs: LogDirectory;
@@ -84,6 +85,29 @@ test("a file that vanished is marked as gone, and no longer when it is back", as
   expect(follower.file("app.log")!.record.goneAtMs).toBe(0);
 });
 
+test("a journal that cannot be written just when a file is found to be gone stops nothing, and is asked again", async () => {
+  logs.appendToFile("app.log", "one");
+  logs.appendToFile("old.log", "two");
+  const inputs = [{ paths: [logs.path] }];
+  await runOnce({ inputs });
+  logs.deleteFile("old.log");
+  logs.appendToFile("app.log", "three");
+  follower = await Follower.prepare({ root: logs.root, inputs });
+  const full = vi.spyOn(follower.state, "markGone").mockImplementation(() => {
+    throw new Error("ENOSPC: no space left on device, write");
+  });
+  await follower.catalogue.start();
+  expect(await follower.catchUp()).toEqual(["three"]);
+  expect(follower.said).toMatchObject([{ level: "error", code: "sweep_failed", path: logs.at("old.log") }]);
+  full.mockRestore();
+  const gone = (): string[] =>
+    [...follower.state.files.values()].filter(({ goneAtMs }) => goneAtMs > 0).map(({ lastPath }) => lastPath);
+  expect(gone()).toEqual([]);
+  follower.letPass(3_600_000);
+  await follower.catchUp();
+  expect(gone()).toEqual([logs.at("old.log")]);
+});
+
 test("start_at end: only what comes after the first start, also over a restart", async () => {
   const inputs = [{ paths: [logs.at("app.log")], startAt: "end" as const }];
   logs.appendToFile("app.log", "before");
@@ -99,6 +123,20 @@ test("start_at end: only what comes after the first start, also over a restart",
   logs.rotateFile("app.log");
   logs.appendToFile("app.log", "four");
   expect((await follower.catchUp()).slice(3)).toEqual(["four"]);
+});
+
+test("start_at end and a damaged state: what it still knows goes on, what it forgot begins at its end", async () => {
+  const inputs = [{ paths: [logs.path], startAt: "end" as const }];
+  for (const name of ["known.log", "forgotten.log"]) logs.appendToFile(name, "before");
+  await runOnce({ inputs });
+  for (const name of ["known.log", "forgotten.log"]) logs.appendToFile(name, `${name} while down`);
+  for (const file of ["journal", "snapshot"]) {
+    const path = join(logs.root, "state", file);
+    writeFileSync(path, readFileSync(path, "utf8").replaceAll("forgotten.log", "forgotten!log"));
+  }
+  expect(await restart({ inputs })).toEqual(["known.log while down"]);
+  logs.appendToFile("forgotten.log", "after");
+  expect((await follower.catchUp()).slice(1)).toEqual(["after"]);
 });
 
 test("start_at end: a file that appears after the start is read from its beginning", async () => {
