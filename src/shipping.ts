@@ -87,7 +87,9 @@ export class Shipping {
 
   /** Some sink may still want bytes of this file. */
   needs(file: SourceFile): boolean {
-    return this.#isChanging || this.pipelines.some((pipeline) => pipeline.needs(file));
+    // Asked of thousands of files at a time, so no list is made.
+    for (const { pipeline } of this.#lines.values()) if (pipeline.needs(file)) return true;
+    return this.#isChanging;
   }
 
   /** Where the sinks are in a file. */

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import type { InputConfig } from "../core/config.ts";
 import { describe } from "../core/errors.ts";
@@ -147,13 +148,23 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
     owesGone = false;
   }
 
+  /** Looks at everything, also at what waits for room among the open files. False when that was cut short. */
+  async function sweepAll(): Promise<boolean> {
+    let isWhole = await sweep.full();
+    while (isWhole && roster.parking.isPatient) {
+      await sleep(SWEEP_HOT_MS / 4);
+      isWhole = await sweep.next();
+    }
+    return isWhole;
+  }
+
   /** A first look at everything: at the start, and when the inputs have changed. */
   async function look(): Promise<boolean> {
     roster.isFirstLook = (base) => lookedFor === undefined || lookedFor.ownerOf(base) < 0;
     // What a sweep that was cut short has not found is not gone.
     copies.beginFirstLook();
-    if (!(await sweep.full())) return false;
-    if (copies.endFirstLook() && !(await sweep.full())) return false;
+    if (!(await sweepAll())) return false;
+    if (copies.endFirstLook() && !(await sweepAll())) return false;
     lookedFor = new Patterns(patterns.inputs);
     roster.isFirstLook = () => false;
     reportPatternsWithoutMatch();
@@ -195,7 +206,7 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
       );
     },
     async sweep() {
-      await sweep.full();
+      await sweepAll();
     },
     ensureKey: (file, force) => roster.contents.ensureKey(file as Source, force),
     reopen: (file) => roster.parking.reopen(file as Source),

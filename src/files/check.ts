@@ -1,5 +1,5 @@
 import { fstatSync } from "node:fs";
-import { TAIL_QUIET_ROTATED_MS } from "../core/limits.ts";
+import { HOT_FOR_MS, TAIL_QUIET_ROTATED_MS } from "../core/limits.ts";
 import { nextLookMs } from "./pace.ts";
 import type { Roster } from "./roster.ts";
 import type { Source } from "./source.ts";
@@ -15,7 +15,8 @@ export function checkSource(
   isNeeded: (source: Source) => boolean,
 ): void {
   if (source.isParked) {
-    source.dueAtMs = nextLookMs(nowMs, source.quietSinceMs);
+    // There may be thousands: as often as those that are quiet.
+    source.dueAtMs = nextLookMs(nowMs, Math.min(source.quietSinceMs, nowMs - HOT_FOR_MS));
     return roster.parking.check(source);
   }
   if (source.status === "replaced") {

@@ -77,7 +77,8 @@ export async function wokenFamilies(directory: Directory, slice: Slice): Promise
   return woken;
 }
 
-function isUnchanged({ path, size, mtimeMs }: Dormant): boolean {
+/** What stands under its path looks as the file did. */
+export function isUnchanged({ path, size, mtimeMs }: Pick<Dormant, "path" | "size" | "mtimeMs">): boolean {
   const stats = lstatSync(osPath(path), { throwIfNoEntry: false });
   return stats?.size === size && stats.mtimeMs === mtimeMs;
 }

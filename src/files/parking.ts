@@ -2,6 +2,7 @@ import { closeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import { PARKED_MISSING_MS } from "../core/limits.ts";
+import { isUnchanged } from "./directory.ts";
 import type { Look } from "./open.ts";
 import type { Reports } from "./reports.ts";
 import { type Descriptors, Room } from "./room.ts";
@@ -51,9 +52,14 @@ export class Parking implements Descriptors {
     return this.#room.isFull;
   }
 
-  /** One more file can be open, perhaps because others gave way. */
+  /** The last new file found no room, and will soon. */
+  get isPatient(): boolean {
+    return this.#room.isPatient;
+  }
+
+  /** One more file, a new one, can be open, perhaps because others gave way. */
   makeRoom(): boolean {
-    return this.#room.make(this);
+    return this.#room.make(this, true);
   }
 
   /** Closes a file, unless it could not be found again: its name leads elsewhere, or its content has no name yet. */
@@ -69,7 +75,7 @@ export class Parking implements Descriptors {
   reopen(source: Source): boolean {
     if (!source.isParked) return source.fd >= 0;
     const look = this.#o.volume.lookAt(source.path);
-    if (look?.id !== source.id || !this.makeRoom()) return false;
+    if (look?.id !== source.id || !this.#room.make(this, false)) return false;
     const opened = this.#o.volume.open(look);
     if (opened === undefined) return false;
     source.fd = opened.fd;
@@ -97,12 +103,19 @@ export class Parking implements Descriptors {
     this.#roster.setStatus(source, "rotated");
   }
 
-  /** Looks whether it has grown, and lets go of it when every sink has it or when it is gone. */
+  /**
+   * Looks whether it has grown, and lets go of it when every sink has it or when it is gone. While it is needed, its path is
+   * taken as it is: there may be thousands, and nothing is opened.
+   */
   check(source: Source): void {
     const { isNeeded, volume } = this.#o;
-    if (!isNeeded(source) && this.reopen(source)) return this.#roster.close(source);
+    if (isNeeded(source) && isUnchanged(source)) return;
     const look = volume.lookAt(source.path);
-    if (look?.id === source.id) return this.see(source, look);
+    if (look?.id === source.id) {
+      this.see(source, look);
+      if (source.isParked && !isNeeded(source)) this.#roster.close(source, look);
+      return;
+    }
     if (!this.#isGone(source)) return;
     this.#roster.setStatus(source, "unlinked");
     this.#roster.contents.orphan(source);

@@ -1,5 +1,13 @@
+import type { Clock } from "../core/clock.ts";
 import type { Reports } from "./reports.ts";
 import type { Source } from "./source.ts";
+
+/**
+ * When as many files are open as may be, a new one waits so long for one that every sink has, which is a batch and its answer;
+ * and no longer than the second in all, since a sink that is only slow must not keep new files from the others.
+ */
+const PATIENCE_MS = 1_500;
+const PATIENCE_MAX_MS = 20_000;
 
 /** Where the descriptors are. */
 export interface Descriptors {
@@ -13,6 +21,7 @@ export interface Descriptors {
 }
 
 export interface RoomOptions {
+  readonly clock: Clock;
   readonly reports: Reports;
   readonly isNeeded: (source: Source) => boolean;
 }
@@ -21,6 +30,11 @@ export interface RoomOptions {
 export class Room {
   /** The last file that asked found no room. */
   isFull = false;
+  /** It only had to wait for a moment. */
+  isPatient = false;
+  /** `clock.monotonicMs()` since when there is a lack of room, and when a file was last closed that every sink has. */
+  #scarceSinceMs = Infinity;
+  #relievedAtMs = -Infinity;
   readonly #o: RoomOptions;
 
   constructor(options: RoomOptions) {
@@ -30,24 +44,38 @@ export class Room {
   /**
    * Below the limit, or below it again after others gave way: first files that every sink has, then files that some sink still
    * wants. So one that is down never keeps the others from new files.
+   *
+   * A new file waits while others are being finished. Thousands are found faster than they are read; each that gave way before
+   * its turn would have to be found and opened once more, and what is known of all of them would be held at once.
    */
-  make(descriptors: Descriptors): boolean {
-    const { maxOpenFiles } = descriptors;
+  make(descriptors: Descriptors, isNew: boolean): boolean {
+    const { maxOpenFiles, openCount } = descriptors;
     const hasRoom = (): boolean => descriptors.openCount < maxOpenFiles;
     this.isFull = false;
+    this.isPatient = false;
+    if (openCount <= maxOpenFiles >> 1) this.#scarceSinceMs = Infinity;
     if (hasRoom()) return true;
+    const nowMs = this.#o.clock.monotonicMs();
+    this.#scarceSinceMs = Math.min(this.#scarceSinceMs, nowMs);
     for (const source of quietForLongest(descriptors, this.#o.isNeeded)) descriptors.close(source);
     if (hasRoom()) {
+      this.#relievedAtMs = nowMs;
       this.#report("max_open_files", `more than ${maxOpenFiles} files: ${CLOSED}`);
       return true;
     }
-    for (const source of quietForLongest(descriptors, () => false)) descriptors.park(source);
+    this.isPatient = isNew && this.#isWorthWaiting(nowMs);
+    if (!this.isPatient) for (const source of quietForLongest(descriptors, () => false)) descriptors.park(source);
     this.isFull = !hasRoom();
-    if (this.isFull)
+    if (this.isFull && !this.isPatient)
       this.#report("max_open_files_waiting", `${maxOpenFiles} files are open, and none can be closed: ${WAITING}`);
-    else
+    else if (!this.isPatient)
       this.#report("max_open_files_parked", `more than ${maxOpenFiles} files that some sink has not all of: ${PARKED}`);
     return !this.isFull;
+  }
+
+  #isWorthWaiting(nowMs: number): boolean {
+    if (nowMs - this.#scarceSinceMs >= PATIENCE_MAX_MS) return false;
+    return nowMs - Math.max(this.#scarceSinceMs, this.#relievedAtMs) < PATIENCE_MS;
   }
 
   /** Says once what it means for the promise that there are more files than descriptors. */

@@ -155,12 +155,12 @@ export class Roster {
     }
   }
 
-  /** Closes a file that nobody needs. It stays open when it was written to just now. */
-  close(source: Source): void {
+  /** Closes a file that nobody needs. It stays open when it was written to just now. `seen`: how one without a descriptor looks. */
+  close(source: Source, seen?: Look): void {
     const { state, clock } = this.#o;
     const { record, family, fd } = source;
-    if (fd >= 0) {
-      const look = lookAtOpen(fd, source.path);
+    const look = fd >= 0 ? lookAtOpen(fd, source.path) : seen;
+    if (look !== undefined) {
       if (source.status !== "replaced") {
         if (look.size !== source.size || look.mtimeMs !== source.mtimeMs) return;
         // A copy can be shorter than its original was, and a file cut back while pannier was down.
@@ -171,7 +171,7 @@ export class Roster {
         this.identity.release(record);
         family.putAside(new Dormant(record, look));
       }
-      closeSync(fd);
+      if (fd >= 0) closeSync(fd);
       source.fd = -1;
       this.#byId.delete(source.id);
     } else state.markGone(record, clock.nowMs());

@@ -56,6 +56,11 @@ export class Sweep {
     return this.#enqueue(true);
   }
 
+  /** Looks at what is due. False when that was cut short. */
+  next(): Promise<boolean> {
+    return this.#enqueue(false);
+  }
+
   /** From now on passes come by themselves. */
   start(): void {
     this.#isStarted = true;
@@ -167,7 +172,9 @@ export class Sweep {
       nextMs = Math.min(nextMs, directory.dueAtMs);
     }
     const tookMs = slice.spentMs - spentBeforeMs;
-    const pauseMs = isFull ? 0 : Math.min(SWEEP_COLD_MS / 2, DIRECTORIES_COST_FACTOR * tookMs);
+    // Files that wait for others to be finished are opened as soon as those are.
+    const pauseMs =
+      isFull || this.#o.roster.parking.isPatient ? 0 : Math.min(SWEEP_COLD_MS / 2, DIRECTORIES_COST_FACTOR * tookMs);
     this.#directoriesNotBeforeMs = clock.monotonicMs() + pauseMs;
     return nextMs;
   }

@@ -81,3 +81,29 @@ test("thousands of files, few of them open: all are read, and growth of any is f
   expect((await follower.waitForLines(count + 2, 2 * SWEEP_COLD_MS)).slice(count)).toEqual(["again", "again"]);
   expect(follower.openNames().length).toBeLessThanOrEqual(200);
 }, 60_000);
+
+test("thousands of files are opened as others are finished: none gives way before its turn", async () => {
+  const count = 1_000;
+  for (let i = 0; i < count; i++) logs.appendToFile(`${i}.log`, `${i}`);
+  follower = await Follower.prepare({ root: logs.root, inputs: [{ paths: [logs.path] }], maxOpenFiles: 50 });
+  let mostFollowed = 0;
+  const timer = setInterval(() => (mostFollowed = Math.max(mostFollowed, [...follower.catalogue.files].length)), 1);
+  const started = follower.catalogue.start();
+  expect(await follower.waitForLines(count, 30_000)).toHaveLength(count);
+  clearInterval(timer);
+  await started;
+  expect(mostFollowed).toBeLessThanOrEqual(50);
+  expect([...follower.catalogue.files].every(({ presentAtStart }) => presentAtStart)).toBe(true);
+  expect(follower.saidCodes()).toEqual(["max_open_files"]);
+}, 60_000);
+
+test("files that no sink finishes give way to new ones after a moment", async () => {
+  const count = 200;
+  for (let i = 0; i < count; i++) logs.appendToFile(`${i}.log`, `${i}`);
+  const options = { root: logs.root, inputs: [{ paths: [logs.path] }], maxOpenFiles: 50, holdsBack: true };
+  const startedMs = performance.now();
+  follower = await Follower.start(options);
+  expect([...follower.catalogue.files]).toHaveLength(count);
+  expect(performance.now() - startedMs).toBeLessThan(10_000);
+  expect(follower.saidCodes()).toContain("max_open_files_parked");
+});
