@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { startTlsProxy, type TlsProxy, type TlsProxyOptions } from "../servers/tls-proxy.ts";
 import { type Agent, type AgentOptions, isCommitted, killAgents, startAgent, type Status } from "../support/agent.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Canned, type Gate, startGate } from "../support/gate.ts";
 import { asNobody, insideOf, isRoot, needMounts, NOBODY, onTmpfs } from "../support/mounts.ts";
 import { NumberedLines } from "../support/numbered-lines.ts";
@@ -36,14 +37,6 @@ afterEach(async () => {
 function start(to: string, more: readonly string[] = [], options: AgentOptions = {}): Agent {
   const args = ["run", join(directory, "logs"), "--to", `elasticsearch+${to}`, "--state-dir", state];
   return startAgent([...args, ...more], options);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function gate(first: Parameters<typeof startGate>[1]): Promise<Gate> {

@@ -1,6 +1,5 @@
 /** Sinks that go, move, and show other papers: what happens around the answers (see misbehaving.test.ts for these). */
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,6 +7,7 @@ import { afterAll, beforeAll, describe, test } from "vitest";
 import { run } from "../servers/command.ts";
 import { isCommitted, startAgent } from "../support/agent.ts";
 import { play, type Scenario, type World } from "../support/conformance.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Behaviour, MisbehavingServer, type ServerOptions } from "../support/misbehaving-server.ts";
 import { answers, resetsInBody, webPage } from "../support/misbehaviours.ts";
 import { needMounts, withFileAt } from "../support/mounts.ts";
@@ -47,14 +47,6 @@ beforeAll(async () => {
 afterAll(() => rmSync(papers, { recursive: true, force: true }));
 
 const paper = (file: string): string => join(papers, file);
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Ends the server and starts another at the same place, with the same documents. */
 async function restart(world: World, options: ServerOptions = {}): Promise<void> {

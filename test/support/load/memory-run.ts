@@ -1,9 +1,9 @@
 /** One run of the proof that pannier's memory is bounded: load, an outage under load, recovery, in a container with a limit. */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import os from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../free-port.ts";
 import type { Status } from "../agent.ts";
 import {
   type Contained,
@@ -130,14 +130,6 @@ function configOf(options: MemoryRunOptions, sinks: readonly Sink[], port: numbe
     inputs: [{ paths: ["/logs/*.log"], max_line_bytes: `${options.maxLineBytes}B` }],
     sinks: sinks.map(({ hello }, i) => ({ name: `sink-${i}`, type: "elasticsearch", urls: [hello.url] })),
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 class Run {
