@@ -60,8 +60,8 @@ const encoder = createRecordEncoder({ format: "auto", timezone: "UTC", fields: {
 const line = new Line();
 line.bytes = bytes;
 line.knownUtf8 = true;
-line.pathMember = Buffer.from('"log.file.path":"/var/log/app/orders.log"');
-line.fallbackTime = Buffer.from("2025-11-23T00:00:00Z");
+line.path = "/var/log/app/orders.log";
+line.fallbackTime = "2025-11-23T00:00:00Z";
 
 function eachLine(visit: (start: number, end: number) => void): void {
   for (let start = 0; start < bytes.length;) {

@@ -113,7 +113,7 @@ function lineOf(letter: Letter): Line {
   line.offset = letter.offset;
   line.flags = letter.flags;
   line.originalBytes = letter.line.length + letter.cut;
-  line.pathMember = Buffer.from(`"log.file.path":${JSON.stringify(letter.file)}`);
-  line.fallbackTime = Buffer.from(letter.time);
+  line.path = letter.file;
+  line.fallbackTime = letter.time;
   return line;
 }

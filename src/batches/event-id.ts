@@ -16,16 +16,14 @@ const ALPHABET = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /** What the ids of one file have in common. */
 export class EventIdSeed {
-  readonly prefix: Buffer;
+  /** A text, since a Buffer would take several times its memory. */
+  readonly prefix: string;
   readonly high: number;
   readonly low: number;
 
   /** `key`: the file key, 32 hex digits. */
   constructor(key: string) {
-    this.prefix = Buffer.from(
-      Buffer.from(key.slice(0, 10), "hex").toString("base64url").slice(0, PREFIX_CHARS),
-      "latin1",
-    );
+    this.prefix = Buffer.from(key.slice(0, 10), "hex").toString("base64url").slice(0, PREFIX_CHARS);
     this.high = Number.parseInt(key.slice(10, 18), 16) | 0;
     this.low = Number.parseInt(key.slice(18, 26), 16) | 0;
   }
@@ -80,7 +78,7 @@ export function writeEventId(
   low: number,
 ): number {
   const prefix = seed.prefix;
-  for (let i = 0; i < PREFIX_CHARS; i++) out[at++] = prefix[i]!;
+  for (let i = 0; i < PREFIX_CHARS; i++) out[at++] = prefix.charCodeAt(i);
   const offsetHigh = Math.floor(offset / 0x100_0000); // 18 bits above, 24 below
   const offsetLow = offset % 0x100_0000;
   out[at++] = ALPHABET[(offsetHigh >> 12) & 63]!;

@@ -8,8 +8,13 @@ export const TIME_TEXT_BYTES = 40;
 
 /** What a record needs to know about the records before it in its file: the last time, as it was sent. */
 export class Lane {
-  readonly time: Buffer = Buffer.alloc(TIME_TEXT_BYTES);
+  readonly time: Buffer;
   timeBytes = 0;
+
+  /** `time`: memory of TIME_TEXT_BYTES bytes. */
+  constructor(time: Buffer = Buffer.alloc(TIME_TEXT_BYTES)) {
+    this.time = time;
+  }
 
   lastTime(): string {
     return this.time.toString("latin1", 0, this.timeBytes);
@@ -34,10 +39,10 @@ export class Line {
   originalBytes = 0;
   /** The payload is known to be valid UTF-8. */
   knownUtf8 = false;
-  /** Ready JSON of the file: `"log.file.path":"/logs/app.log"`. One buffer says the same as long as it lives. */
-  pathMember: Buffer = Buffer.alloc(0);
-  /** Time for a record that has none and none before it: RFC 3339, UTC. One buffer says the same as long as it lives. */
-  fallbackTime: Buffer = Buffer.alloc(0);
+  /** `log.file.path`. */
+  path = "";
+  /** Time for a record that has none and none before it: RFC 3339, UTC. */
+  fallbackTime = "";
   lane: Lane = new Lane();
   /** Set for the second send of a refused record: it becomes text, with this as `error.message`. */
   refusedReason: string | undefined = undefined;
@@ -59,8 +64,13 @@ export interface RecordEncoder {
 
 /** The last bytes before an offset, to compare when the file is read again. */
 export class Tail {
-  readonly bytes: Buffer = Buffer.alloc(TAIL_BYTES);
+  readonly bytes: Buffer;
   length = 0;
+
+  /** `bytes`: memory of TAIL_BYTES bytes. */
+  constructor(bytes: Buffer = Buffer.alloc(TAIL_BYTES)) {
+    this.bytes = bytes;
+  }
 
   /** Remembers the last bytes of source[from, to). */
   set(source: Buffer, from: number, to: number): void {

@@ -54,9 +54,17 @@ function tellsBirth({ birthtimeNs, ctimeNs }: BigIntStats): boolean {
   return birthtimeNs > 0n && birthtimeNs !== ctimeNs;
 }
 
+let lastDevice = { number: 0n, text: "0" };
+
+/** Many thousand files are on one device, and each keeps its name. */
+function deviceText(number: bigint): string {
+  if (number !== lastDevice.number) lastDevice = { number, text: String(number) };
+  return lastDevice.text;
+}
+
 /** Puts into words what `stat` says. */
 export function describeStats(path: string, stats: BigIntStats, target?: string): Look {
-  const device = String(stats.dev);
+  const device = deviceText(stats.dev);
   const inode = String(stats.ino);
   const birthtimeMs = Number(stats.birthtimeNs / 1_000_000n);
   const isFile = stats.isFile();

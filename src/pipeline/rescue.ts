@@ -110,7 +110,7 @@ export class Rescue implements RecordSource {
     line.flags = batch.flags[record] >> LINE_FLAGS_SHIFT;
     line.originalBytes = line.end + batch.cut[record];
     line.offset = batch.from[record]!;
-    line.pathMember = cursor.pathMember;
+    line.path = cursor.file.record.path;
     line.fallbackTime = cursor.fallbackTime;
     // Every document begins with its time; the second form of a record carries the same one.
     line.lane = new Lane();

@@ -56,7 +56,7 @@ export class EventWriter {
     line.start = payloadStart;
     line.end = payloadEnd;
     line.offset = from;
-    line.pathMember = cursor.pathMember;
+    line.path = cursor.file.record.path;
     line.fallbackTime = cursor.fallbackTime;
     line.lane = cursor.lane;
     let at = wire.begin(out, batch.length, this.#id, idBytes);

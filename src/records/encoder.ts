@@ -1,5 +1,4 @@
 import { ESCAPE_FACTOR, PATH_MAX_BYTES, REASON_MAX_CHARS } from "../core/limits.ts";
-import { TIME_TEXT_BYTES } from "../core/record.ts";
 import type { Line, RecordEncoder } from "../core/record.ts";
 import type { Format } from "../core/config.ts";
 import { checkKeys } from "./formats/check-keys.ts";
@@ -36,7 +35,7 @@ const QUOTE = 0x22;
 
 /** Bytes of a document for the names and punctuation that pannier writes around what the line says. */
 const NAMES_MAX_BYTES = 1_024;
-/** Longest `Line.pathMember`: the longest path, all escaped. */
+/** The longest path, all escaped. */
 const PATH_MEMBER_MAX_BYTES = PATH_MAX_BYTES * ESCAPE_FACTOR + 64;
 
 const OPEN = new Constant('{"@timestamp":"');
@@ -221,7 +220,7 @@ class Encoder implements RecordEncoder {
       copySpan(text, 0, length, last, 0);
       lane.timeBytes = length;
     } else if (lane.timeBytes === 0) {
-      lane.timeBytes = fallbackTime.copy(lane.time, 0, 0, TIME_TEXT_BYTES);
+      lane.setLastTime(fallbackTime);
     }
     at = copyConstant(OPEN, out, at);
     at = copySpan(last, 0, lane.timeBytes, out, at);

@@ -45,8 +45,8 @@ export class OwnFields {
   /** Role of each added name in a record, 0 when it has none. */
   readonly #roles: readonly number[];
   /** What stands before the offset, for all lines of the file at hand. */
-  #pathMember: Buffer = Buffer.alloc(0);
-  #place = new Constant("");
+  #path = "";
+  #place = placeOf("");
 
   constructor(fields: readonly AddedField[], vocabulary: Vocabulary) {
     const members = fields.map(({ name, value }) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`);
@@ -62,9 +62,9 @@ export class OwnFields {
 
   /** Writes where the line stands: `"log.file.path":…,"log.offset":…`. */
   writePlace(line: Line, out: Window, at: number): number {
-    if (line.pathMember !== this.#pathMember) {
-      this.#pathMember = line.pathMember;
-      this.#place = new Constant(`${line.pathMember.toString()},"log.offset":`);
+    if (line.path !== this.#path) {
+      this.#path = line.path;
+      this.#place = placeOf(line.path);
     }
     at = copyConstant(this.#place, out, at);
     return writeInteger(line.offset, out.bytes, at);
@@ -100,4 +100,8 @@ export class OwnFields {
     }
     return at;
   }
+}
+
+function placeOf(path: string): Constant {
+  return new Constant(`"log.file.path":${JSON.stringify(path.toWellFormed())},"log.offset":`);
 }

@@ -27,7 +27,7 @@ export class RecordTime {
 
   readonly #parsed: TimeText;
   readonly #digits = Buffer.alloc(NUMBER_MAX_BYTES);
-  #fallback: Buffer | undefined;
+  #fallback: string | undefined;
   #earliest = 0;
   #latest = TIME_LAST_SECOND;
   /** Which second and day `text` shows, since many lines share them; NaN when it shows what a line said. */
@@ -38,14 +38,14 @@ export class RecordTime {
     this.#parsed = new TimeText(zone);
   }
 
-  /** Times further than ten years from this one are not taken. A buffer is read once: it says the same as long as it lives. */
-  setFallback(fallback: Buffer): void {
+  /** Times further than ten years from this one are not taken. */
+  setFallback(fallback: string): void {
     if (fallback === this.#fallback) return;
     this.#fallback = fallback;
     this.#earliest = 0;
     this.#latest = TIME_LAST_SECOND;
     const parsed = this.#parsed;
-    if (!parsed.parse(fallback, 0, fallback.length)) return;
+    if (!parsed.parse(Buffer.from(fallback), 0, fallback.length)) return;
     if (parsed.second < CLOCK_SET_FROM_SECOND || parsed.second >= CLOCK_SET_TO_SECOND) return;
     this.#earliest = parsed.second - TIME_MAX_DISTANCE_YEARS * YEAR_SECONDS;
     this.#latest = parsed.second + TIME_MAX_DISTANCE_YEARS * YEAR_SECONDS;

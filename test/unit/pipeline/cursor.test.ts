@@ -16,10 +16,12 @@ test.for([
   [15_032_385_535_000, "2262-04-11T23:47:15.000Z"],
   [1e17, "2262-04-11T23:47:15.000Z"],
 ] as const)("a file of %d ms gives its lines %s, which a server takes", ([seenMtimeMs, expected]) => {
-  expect(cursorOf(seenMtimeMs).fallbackTime.toString()).toBe(expected);
+  expect(cursorOf(seenMtimeMs).fallbackTime).toBe(expected);
 });
 
 test("what a cursor keeps is in memory of its own, not a piece of 64 KiB that it would keep as well", () => {
-  const { pathMember, fallbackTime } = cursorOf(0);
-  for (const kept of [pathMember, fallbackTime]) expect(kept.buffer.byteLength).toBe(kept.length);
+  const { lane, readTail, scannedTail } = cursorOf(0);
+  const kept = [lane.time, readTail.bytes, scannedTail.bytes];
+  const bytes = kept.reduce((sum, { length }) => sum + length, 0);
+  for (const { buffer } of kept) expect(buffer.byteLength).toBe(bytes);
 });

@@ -29,8 +29,8 @@ export class Encoding {
     line.flags = 0;
     line.originalBytes = 0;
     line.knownUtf8 = typeof payload === "string" && payload.isWellFormed();
-    line.pathMember = Buffer.from(`"log.file.path":${JSON.stringify(PATH)}`);
-    line.fallbackTime = Buffer.from(FALLBACK);
+    line.path = PATH;
+    line.fallbackTime = FALLBACK;
     line.lane = this.lane;
     line.refusedReason = undefined;
     Object.assign(line, facts);

@@ -145,7 +145,7 @@ describe("a record without a time of its own", () => {
 describe("the window of ten years", () => {
   const read = (fallback: string, time: string): boolean => {
     const recordTime = new RecordTime(new Zone("UTC"));
-    recordTime.setFallback(Buffer.from(fallback));
+    recordTime.setFallback(fallback);
     return recordTime.readText(Buffer.from(time), 0, time.length);
   };
 
