@@ -1,5 +1,6 @@
 import type { StateStore } from "../core/state.ts";
-import type { Copies, Original } from "./copies.ts";
+import type { Copies } from "./copies.ts";
+import type { Original } from "./evidence.ts";
 import type { Entry, Family } from "./family.ts";
 import type { Openings } from "./openings.ts";
 import type { Patterns } from "./patterns.ts";

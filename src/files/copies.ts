@@ -4,9 +4,19 @@ import type { FileRecord, StateStore } from "../core/state.ts";
 import { beginAlike, provenBytes } from "./content.ts";
 import { journalCopy } from "./contents.ts";
 import { Dormant } from "./dormant.ts";
+import {
+  type Original,
+  type Sibling,
+  furthest,
+  isCopy,
+  isJournaled,
+  isLonger,
+  isSameFile,
+  isYounger,
+} from "./evidence.ts";
 import type { Entry, Family } from "./family.ts";
 import { Heads } from "./head.ts";
-import { fileId, type Look, lookAtOpen, type Opened } from "./open.ts";
+import { fileId, type Look, lookAtOpen } from "./open.ts";
 import type { Openings } from "./openings.ts";
 import type { Roster } from "./roster.ts";
 import { isInFamily } from "./siblings.ts";
@@ -20,20 +30,8 @@ export interface CopiesOptions {
   places(file: SourceFile): readonly Place[];
 }
 
-/** A file that may have been copied. */
-export interface Original {
-  readonly source: Source;
-  /** It was known before the directory was listed. */
-  readonly wasKnown: boolean;
-}
-
 /** An unknown sibling is a file of its own, nothing that is read (now), or (a source) the rest of a known content. */
 export type Verdict = "own" | "held" | "later" | Source;
-
-/** A sibling that is judged. */
-interface Sibling extends Opened {
-  readonly heads: Heads;
-}
 
 /**
  * Tells copies from files of their own (docs/decisions/0010). A sibling that equals the start of the live file holds nothing
@@ -196,48 +194,6 @@ export class Copies {
     source.isAtCopy = true;
     return source;
   }
-}
-
-/**
- * A copy is made after its original. Where the file system does not tell when, the order in which they were seen does.
- * Without this, a file that was rotated away unseen and happens to begin like its successor would be taken for a copy of it.
- */
-function isYounger(look: Look, { source, wasKnown }: Original): boolean {
-  const { birthtimeMs } = source.record;
-  if (!look.birthtimeIsReal || birthtimeMs === 0) return wasKnown;
-  return look.birthtimeMs > birthtimeMs || (look.birthtimeMs === birthtimeMs && wasKnown);
-}
-
-/**
- * Whether a file holds what is left of a content that is nowhere else. The first line alone proves nothing, it may be a mere
- * header: a remembered tail must be in its place, or the journal know the copy. Where nothing is committed yet, nothing can be
- * skipped by mistake.
- */
-function isCopy(record: FileRecord, { fd, look, heads }: Sibling): boolean {
-  if (record.key === "" || !heads.has(record)) return false;
-  if (look.birthtimeIsReal && look.birthtimeMs < record.birthtimeMs) return false;
-  const places = Array.from(record.cursors.values(), ({ committed, tail }) => ({ offset: committed, tail }));
-  const proven = provenBytes(places, fd, look.size);
-  return proven > 0 || (proven === 0 && (isJournaled(record, look) || furthest(record) === 0));
-}
-
-function furthest({ cursors }: FileRecord): number {
-  return Math.max(0, ...Array.from(cursors.values(), ({ committed }) => committed));
-}
-
-function isJournaled({ copy }: FileRecord, look: Look): boolean {
-  return copy?.inode === look.inode && copy.device === look.device && copy.birthtimeMs === look.birthtimeMs;
-}
-
-/** Two contents that one file had, one after the other, perhaps in another place. */
-function isSameFile(a: FileRecord, b: FileRecord): boolean {
-  return a.inode === b.inode && a.device === b.device && a.birthtimeMs === b.birthtimeMs;
-}
-
-/** Of two copies the later one has more; a source that goes on with a copy goes on with the longest. */
-function isLonger({ fd, look }: Opened, source: Source): boolean {
-  if (source.fd < 0 || look.size <= source.size) return false;
-  return source.isAtCopy && beginAlike(fd, source.fd, source.size);
 }
 
 /** What was put aside is a copy. */

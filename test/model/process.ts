@@ -29,6 +29,8 @@ export const realStage: Stage = {
 };
 
 export class PannierProcess implements Subject {
+  /** What it said to be lost, in all its lives that are over. */
+  saidLostBytes = 0;
   readonly #root: string;
   readonly #configPath: string;
   readonly #url: string;
@@ -146,6 +148,7 @@ export class PannierProcess implements Subject {
   #leave(how: string): void {
     const logs = this.#agent?.logs ?? [];
     this.#agent = undefined;
+    for (const { code, lost_bytes } of logs) if (code === "bytes_lost") this.saidLostBytes += Number(lost_bytes);
     this.#unexpected += logs.filter(({ code }) => code === "unexpected_conflict").length;
     this.#lives.push(
       ...logs.filter(({ code }) => code !== "memory_plan").map((line) => JSON.stringify(line)),

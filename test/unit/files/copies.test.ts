@@ -383,3 +383,15 @@ test("deleted while it has no descriptor: what is unread comes from a copy, and 
   expect(follower.lostBytes).toBe(0);
   follower.release();
 });
+
+test("never read, copied and truncated, killed before the copy is read: nothing is said to be lost", async () => {
+  await follow();
+  logs.appendToFile("app.log", "one");
+  await follower.catalogue.sweep();
+  logs.copyTruncate("app.log");
+  await follower.catalogue.sweep();
+  const lines = await whileDown(() => logs.appendToFile("app.log", "two"));
+  expect(lines.toSorted()).toEqual(["one", "two"]);
+  expect(follower.saidCodes()).toEqual([]);
+  expect([...follower.state.files.values()].filter(({ goneAtMs }) => goneAtMs !== 0)).toEqual([]);
+});

@@ -1,0 +1,65 @@
+import type { FileRecord } from "../core/state.ts";
+import { beginAlike, provenBytes } from "./content.ts";
+import type { Heads } from "./head.ts";
+import type { Look, Opened } from "./open.ts";
+import type { Source } from "./source.ts";
+
+/** An open sibling that may be a copy. */
+export interface Sibling extends Opened {
+  readonly heads: Heads;
+}
+
+/** A file that may have been copied. */
+export interface Original {
+  readonly source: Source;
+  /** It was known before the directory was listed. */
+  readonly wasKnown: boolean;
+}
+
+/**
+ * A copy is made after its original. Where the file system does not tell when, the order in which they were seen does.
+ * Without this, a file that was rotated away unseen and happens to begin like its successor would be taken for a copy of it.
+ */
+export function isYounger(look: Look, { source, wasKnown }: Original): boolean {
+  const { birthtimeMs } = source.record;
+  if (!look.birthtimeIsReal || birthtimeMs === 0) return wasKnown;
+  return look.birthtimeMs > birthtimeMs || (look.birthtimeMs === birthtimeMs && wasKnown);
+}
+
+/**
+ * Whether a file holds what is left of a content that is nowhere else. The first line alone proves nothing, it may be a mere
+ * header: a remembered tail must be in its place, or the journal know the copy. Where nothing is committed yet, nothing can be
+ * skipped by mistake; where not even the first line was read, any younger file that is large enough will do.
+ */
+export function isCopy(record: FileRecord, { fd, look, heads }: Sibling): boolean {
+  if (look.birthtimeIsReal && look.birthtimeMs < record.birthtimeMs) return false;
+  if (record.key === "") return look.size >= record.seenBytes && isUnread(record);
+  if (!heads.has(record)) return false;
+  const places = Array.from(record.cursors.values(), ({ committed, tail }) => ({ offset: committed, tail }));
+  const proven = provenBytes(places, fd, look.size);
+  return proven > 0 || (proven === 0 && (isJournaled(record, look) || furthest(record) === 0));
+}
+
+/** Without a key nothing was ever sent of it, unless it is read from its end. */
+function isUnread({ cursors }: FileRecord): boolean {
+  return [...cursors.values()].every(({ start }) => start === 0);
+}
+
+export function furthest({ cursors }: FileRecord): number {
+  return Math.max(0, ...Array.from(cursors.values(), ({ committed }) => committed));
+}
+
+export function isJournaled({ copy }: FileRecord, look: Look): boolean {
+  return copy?.inode === look.inode && copy.device === look.device && copy.birthtimeMs === look.birthtimeMs;
+}
+
+/** Two contents that one file had, one after the other, perhaps in another place. */
+export function isSameFile(a: FileRecord, b: FileRecord): boolean {
+  return a.inode === b.inode && a.device === b.device && a.birthtimeMs === b.birthtimeMs;
+}
+
+/** Of two copies the later one has more; a source that goes on with a copy goes on with the longest. */
+export function isLonger({ fd, look }: Opened, source: Source): boolean {
+  if (source.fd < 0 || look.size <= source.size) return false;
+  return source.isAtCopy && beginAlike(fd, source.fd, source.size);
+}
