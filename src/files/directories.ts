@@ -164,6 +164,7 @@ export class Directories {
   async lookForCopies(): Promise<void> {
     const { roster, clock } = this.#o;
     const { contents } = roster;
+    this.beginSweep();
     for (const orphan of contents.orphans) {
       const { orphanedAtMs } = orphan;
       const ageMs = clock.monotonicMs() - orphanedAtMs;
@@ -194,8 +195,11 @@ export class Directories {
   async #list(directory: Directory, folder: Folder, mtimeBeforeNs: bigint): Promise<void> {
     const { clock, slice, reports } = this.#o;
     const spentBeforeMs = slice.spentMs;
+    const { entriesLeft } = this.#families;
     let mtimeNs = mtimeBeforeNs;
     for (let tries = 1; ; tries++) {
+      // What is listed again was counted before.
+      this.#families.entriesLeft = entriesLeft;
       const fromMs = clock.monotonicMs();
       const listing = await listDirectory(directory.path, folder, this.#families.listing);
       for (const code of ["directory_missing", "directory_unreadable"]) reports.healed(code, directory.path);

@@ -34,7 +34,8 @@ export interface FamiliesOptions {
 /** Brings the families of a directory in line with what was listed in it. */
 export class Families {
   readonly #o: FamiliesOptions;
-  #entriesLeft = 0;
+  /** So many entries may still be looked at in this sweep. */
+  entriesLeft = 0;
 
   constructor(options: FamiliesOptions) {
     this.#o = options;
@@ -42,7 +43,7 @@ export class Families {
 
   /** A sweep begins: it may look at so many entries. */
   beginSweep(): void {
-    this.#entriesLeft = WALK_MAX_ENTRIES;
+    this.entriesLeft = WALK_MAX_ENTRIES;
   }
 
   /** How directories are listed. */
@@ -54,7 +55,7 @@ export class Families {
       slice,
       volume,
       count: () => {
-        if (this.#entriesLeft-- > 0) return true;
+        if (this.entriesLeft-- > 0) return true;
         const message = `more than ${WALK_MAX_ENTRIES} files and directories: the rest is not looked at (narrow the paths of the inputs)`;
         reports.once("error", "too_many_entries", "", message);
         return false;
