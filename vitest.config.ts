@@ -1,6 +1,10 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-/** Unit tests need nothing but Node; integration tests spawn the built agent and real servers, one file after the other. */
+/** What measures the agent's processor time or memory, or wears out the machine: nothing runs beside it. */
+const ALONE = ["idle", "memory", "untrusted-volume"].map((name) => `test/integration/${name}.test.ts`);
+
+/** Unit tests need nothing but Node; integration tests spawn the built agent and real servers. */
 export default defineConfig({
   test: {
     teardownTimeout: 60_000,
@@ -11,10 +15,10 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts"],
-          testTimeout: 15_000,
-          hookTimeout: 15_000,
-          // They wait more than they compute; the default leaves a processor free.
-          maxWorkers: "100%",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // They wait as much as they compute.
+          maxWorkers: 2 * availableParallelism(),
         },
       },
       {
@@ -22,10 +26,24 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
+          exclude: ALONE,
           globalSetup: "test/servers/setup.ts",
-          fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 900_000,
+          // The agent waits for its servers and clocks most of the time: two at a time keep one processor busy.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "integration-alone",
+          include: ALONE,
+          testTimeout: 180_000,
+          hookTimeout: 900_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -35,8 +53,8 @@ export default defineConfig({
           name: "model",
           testTimeout: 60_000,
           include: ["test/model/**/*.test.ts"],
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

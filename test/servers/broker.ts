@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { SUPPORTED_VERSIONS, startElasticsearch, type TestServer } from "./elasticsearch/start.ts";
 
 /**
- * Lends servers to test files. Those run in processes of their own, one after the other, so the servers that they share
+ * Lends servers to test files. Those run in processes of their own, two at a time, so the servers that they share
  * belong to the process that outlives them all: it starts a version when the first test asks for it and stops all at the end.
  * GET /VERSION answers with the server's URL, or 503 with the reason why there is none.
  */

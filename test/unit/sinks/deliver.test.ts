@@ -216,7 +216,7 @@ describe("a request that fails whole", () => {
 
   test("becomes `down` when nothing gets through for long, and `ok` again", async () => {
     rig.server.always = () => ({ status: 503, body: "" });
-    const made = rig.open(records(1), {}, { downAfterMs: 60 });
+    const made = rig.open(records(1), {}, { downAfterMs: 1_000 });
     const delivering = deliver(made);
     await until(() => made.sink.status().state === "retrying");
     await until(() => made.sink.status().state === "down");
