@@ -10,10 +10,14 @@ export const RecordFlag = {
   maybeSent: 1,
   /** It was refused once and now stands in the batch as plain text. */
   asText: 2,
+  /** It was refused in its first form, and that was counted. */
+  refused: 4,
+  /** It goes under another id than the one in its wire bytes. */
+  salted: 8,
 } as const;
 
 /** Behind these, the LineFlag bits of the record's line. */
-export const LINE_FLAGS_SHIFT = 2;
+export const LINE_FLAGS_SHIFT = 4;
 
 /**
  * Bytes in a sink's wire format and the list of records in them. The memory is taken once and used again and again.

@@ -104,7 +104,7 @@ export function seenSize({ seenBytes, cursors }: FileRecord): number {
 export interface Missing {
   /** Nobody sent them. */
   readonly lost: number;
-  /** They may have been sent, and the journal has no answer: the process was killed before it came, or before it was written. */
+  /** They may have been sent, and the journal has no answer: the process ended before it came, or was killed before it was written. */
   readonly perhapsLost: number;
 }
 

@@ -17,7 +17,7 @@ const GONE_HINT = "keep rotated files longer than pannier may be down, or compre
 /** What one sink has lost since the start: each loss is counted, and said once. */
 export class Losses {
   lostBytes = 0;
-  /** Were sent by a process that was killed, and of whatever came of it nothing can be known any more. */
+  /** Were sent by a process that is no more, and of whatever came of it nothing can be known any more. */
   perhapsLostBytes = 0;
   /** Bytes of a cursor are still on their way, though nothing may follow its file any more. */
   readonly isSending: (cursor: CursorRecord) => boolean;

@@ -30,6 +30,8 @@ export class Delivery implements Settling, Leftover {
   batch!: Batch;
   readonly #slot: number;
   readonly #portion = new Portion();
+  /** Why records have stepped aside in this pass. */
+  #inVain: Waiting | undefined;
   readonly trouble = (problem: Problem): void => this.desk.health.trouble(this.#slot, problem);
 
   constructor(desk: Desk, slot: number) {
@@ -61,15 +63,20 @@ export class Delivery implements Settling, Leftover {
   async #send(): Promise<void> {
     const { exchanges, leftovers, signal, times } = this.desk;
     const backoff = new Backoff(times);
-    while (this.load.count > 0) {
-      const exchange = await exchanges.take();
-      let waitMs;
+    let exchange = await exchanges.take();
+    let isTaken = false;
+    while (!isTaken) {
+      let waitMs: number;
       try {
-        waitMs = await this.#drain({ load: this.load, exchange }, backoff, TRIES_BEFORE_STEPPING_ASIDE);
+        waitMs = await this.#drain({ load: this.load, exchange }, backoff);
       } finally {
         exchanges.give(exchange);
       }
-      if (this.load.count > 0 && (await leftovers.join(this, () => pause(waitMs, signal)))) return;
+      if (this.load.count === 0) return;
+      isTaken = await leftovers.join(this, async () => {
+        await pause(waitMs, signal);
+        exchange = await exchanges.take();
+      });
     }
   }
 
@@ -77,7 +84,7 @@ export class Delivery implements Settling, Leftover {
    * Sends the records of a lane until every one of them has left it, or until the rest has waited in vain so many times in a
    * row; returns how long to wait then.
    */
-  async #drain(lane: Lane, backoff: Backoff, patience: number): Promise<number> {
+  async #drain(lane: Lane, backoff: Backoff): Promise<number> {
     const { signal } = this.desk;
     while (lane.load.count > 0) {
       const waiting = await this.#pass(lane, backoff);
@@ -85,7 +92,10 @@ export class Delivery implements Settling, Leftover {
       if (waiting === undefined || lane.load.count === 0) continue;
       this.trouble(waiting.problem);
       const waitMs = backoff.nextMs(waiting.retryAfterMs);
-      if (backoff.failures > patience) return waitMs;
+      if (backoff.failures > TRIES_BEFORE_STEPPING_ASIDE) {
+        this.#inVain = waiting;
+        return waitMs;
+      }
       await pause(waitMs, signal);
     }
     return 0;
@@ -96,6 +106,7 @@ export class Delivery implements Settling, Leftover {
     const { load, exchange } = lane;
     const { destination, requestSize, signal } = this.desk;
     let waiting: Waiting | undefined;
+    if (load === this.load) this.#inVain = undefined;
     for (let at = 0; at < load.count;) {
       throwIfAborted(signal);
       const count = load.run(at, this.#portion.records, requestSize.maxBytes());
@@ -106,10 +117,10 @@ export class Delivery implements Settling, Leftover {
         this.#portion.answered();
         this.desk.naps.wake();
         requestSize.answered();
-        const settled = await settleAnswer(this, lane, at);
-        if (settled.waiting !== undefined) waiting = { problem: settled.waiting };
-        if (settled.left > 0) backoff.reset();
+        const problem = await settleAnswer(this, lane, at);
+        if (problem !== undefined) waiting = { problem };
         await this.repair();
+        if (load.leftOf(at, count) > 0) backoff.reset();
       } else {
         const then = await this.#failed(reply, lane, at, backoff);
         if (then === "again") continue;
@@ -118,7 +129,7 @@ export class Delivery implements Settling, Leftover {
       }
       at += count;
     }
-    return waiting;
+    return waiting ?? this.#inVain;
   }
 
   /**
@@ -144,8 +155,10 @@ export class Delivery implements Settling, Leftover {
       if (reply.mayHaveArrived) this.#noteSent(lane, at);
       const { status = 0, problem } = reply;
       const passed = health.deliveredLines;
-      if (!this.#portion.isAlone(passed)) return this.#outage(reply, lane, backoff);
-      if (count === 1 && status >= 500 && this.poison.failed(lane.load.records[at], passed, passed))
+      const isAlone = this.#portion.isAlone(passed);
+      // An outage is waited for with the batch as a whole, not in the one repair buffer that there is.
+      if (!isAlone && lane.load === this.load) return this.#outage(reply, lane, backoff);
+      if (isAlone && count === 1 && status >= 500 && this.poison.failed(lane.load.records[at], passed, passed))
         return this.#rejectAlone(problem, status, lane, at);
     }
     if (!this.#portion.hasFailedOften()) return "rest";
@@ -203,7 +216,8 @@ export class Delivery implements Settling, Leftover {
     const record = lane.load.records[position];
     const { status, type, reason } = refusal;
     if ((this.batch.flags[record] & RecordFlag.asText) === 0) {
-      this.desk.health.rejected++;
+      if ((this.batch.flags[record] & RecordFlag.refused) === 0) this.desk.health.rejected++;
+      this.batch.flags[record] |= RecordFlag.refused;
       this.desk.log.warn(
         "record_rejected",
         `${this.desk.name} rejects records for what they say; each is sent once more as text, with the reason`,
@@ -224,8 +238,9 @@ export class Delivery implements Settling, Leftover {
     lane.load.left[position] = 1;
   }
 
-  /** Sends the collected records in their other form until each of them has an outcome. */
+  /** Sends the collected records in their other form. */
   repair(): Promise<void> {
-    return mend(this, (lane) => this.#drain(lane, new Backoff(this.desk.times), Infinity));
+    const backoff = new Backoff(this.desk.times);
+    return mend(this, (lane) => this.#drain(lane, backoff));
   }
 }

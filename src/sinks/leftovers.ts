@@ -20,7 +20,7 @@ export interface Leftover {
 export class Leftovers {
   readonly #waiting: Set<Leftover> = new Set();
 
-  /** Waits; resolves with true at once when another leftover took the records over. */
+  /** Waits for its next try; resolves with true at once when another leftover took the records over. */
   async join(own: Leftover, wait: () => Promise<void>): Promise<boolean> {
     for (const other of this.#waiting) if (merge(own, other)) return true;
     this.#waiting.add(own);

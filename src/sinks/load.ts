@@ -53,6 +53,20 @@ export class Load {
     return this.count === 0 ? 0 : this.ends[this.count - 1];
   }
 
+  /** A record that had left comes back to where it stood. */
+  takeBack(record: number): void {
+    const at = this.records.subarray(0, this.count).indexOf(record);
+    if (at < 0) throw new Error(`record ${record} does not stand here any more`);
+    this.left[at] = 0;
+  }
+
+  /** How many records of a run have left. */
+  leftOf(at: number, count: number): number {
+    let left = 0;
+    for (let i = at; i < at + count; i++) left += this.left[i];
+    return left;
+  }
+
   /** How many records from a position on make one request: their bytes stand together, within both limits, but at least one. */
   run(at: number, maxRecords: number, maxBytes: number): number {
     const from = this.starts[at];

@@ -4,6 +4,7 @@ import type { PoisonWatch } from "./breakers.ts";
 import type { Desk } from "./desk.ts";
 import type { Conflict } from "./destination.ts";
 import { type Exchange, type Problem, Verdict } from "./exchange.ts";
+import type { Load } from "./load.ts";
 import type { Lane, Repair } from "./repair.ts";
 import { Backoff, pause } from "./wait.ts";
 
@@ -18,6 +19,8 @@ export interface Refusal {
 export interface Settling {
   readonly desk: Desk;
   readonly batch: Batch;
+  /** Its records in their first form. */
+  readonly load: Load;
   readonly poison: PoisonWatch;
   /** Records that breaker one took for the document's fault: the same error in their second form is final. */
   readonly convicted: Set<number>;
@@ -30,15 +33,11 @@ export interface Settling {
   repair(): Promise<void>;
 }
 
-export interface Settled {
-  /** Records that need no further request in this form. */
-  readonly left: number;
-  /** Why some of the others wait. */
-  readonly waiting: Problem | undefined;
-}
-
-/** Reads a complete answer: what each record of the request has come to. `at` is where the request begins in its load. */
-export async function settleAnswer(delivery: Settling, lane: Lane, at: number): Promise<Settled> {
+/**
+ * Reads a complete answer: what each record of the request has come to. `at` is where the request begins in its load. Returns
+ * why some of them wait.
+ */
+export async function settleAnswer(delivery: Settling, lane: Lane, at: number): Promise<Problem | undefined> {
   const { exchange, load } = lane;
   const passedBefore = delivery.desk.health.deliveredLines;
   settleDelivered(delivery, lane, at);
@@ -61,9 +60,7 @@ export async function settleAnswer(delivery: Settling, lane: Lane, at: number): 
   }
   if (conflicts.length > 0) await settleConflicts(delivery, lane, at, conflicts);
   delivery.desk.health.setRefusing(delivery.desk.refusals.worst());
-  let left = 0;
-  for (let i = at; i < at + exchange.count; i++) left += load.left[i];
-  return { left, waiting };
+  return waiting;
 }
 
 /** First those that passed, so that the others are judged knowing of them; breaker two counts all of them in their order. */
@@ -74,7 +71,7 @@ function settleDelivered(delivery: Settling, lane: Lane, at: number): void {
   for (let k = 0; k < exchange.count; k++) {
     const verdict = exchange.verdicts[k];
     const flags = batch.flags[load.records[at + k]];
-    const firstForm = (flags & RecordFlag.asText) === 0;
+    const firstForm = (flags & (RecordFlag.asText | RecordFlag.refused)) === 0;
     if (verdict === Verdict.delivered || (verdict === Verdict.conflict && (flags & RecordFlag.maybeSent) !== 0)) {
       delivery.deliver(lane, at + k);
       delivered++;
@@ -102,7 +99,7 @@ function isGuilty(
   const isSuspect = exchange.verdicts[position] === Verdict.suspect && passedNow > passedBefore;
   if (!isSuspect && !poison.failed(record, passedBefore, passedNow)) return false;
   convicted.add(record);
-  desk.refusals.rejected(typeOf(exchange, position));
+  if ((batch.flags[record] & RecordFlag.refused) === 0) desk.refusals.rejected(typeOf(exchange, position));
   return true;
 }
 

@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { BatchPool } from "../../../src/batches/pool.ts";
 import { type Batch, Outcome } from "../../../src/core/batch.ts";
 import type { Segment } from "../../../src/core/segment.ts";
+import type { SinkStatus } from "../../../src/core/sink.ts";
 import type { SourceFile } from "../../../src/core/source.ts";
 import { type Commit, type CursorRecord, type FileRecord, noTerms, type StateStore } from "../../../src/core/state.ts";
 import { Cursor } from "../../../src/pipeline/cursor.ts";
@@ -44,6 +45,7 @@ class Line {
   readonly shipper: Shipper;
   readonly pool: BatchPool;
   readonly source = new PlacedSource([]);
+  readonly status: () => SinkStatus;
   /** Commits that were not true. */
   readonly wrong: string[] = [];
 
@@ -52,6 +54,7 @@ class Line {
     this.pool = new BatchPool(inFlight + 1, batchBytes);
     const config = configOf([rig.url], { batch: { maxBytes: batchBytes, maxAgeMs: 1, inFlight, compression: "none" } });
     const { sink } = sinkOf(config, [], TIMES, this.source);
+    this.status = () => sink.status();
     const state = {
       markSent: () => {},
       commit: (commits: readonly Commit[]) => commits.forEach((commit) => this.#commit(commit)),
@@ -168,6 +171,37 @@ describe.each([1, 2])("%i request(s) in flight", (inFlight) => {
     },
   );
 
+  test.each([
+    ["no room for it", false],
+    ["connections that break for it", true],
+  ])(
+    "records that are refused, and whose text nobody takes (%s), hold up none of the others",
+    async (_what, breaks) => {
+      let broken = true;
+      rig.server.always = (seen, response) => {
+        if (broken && breaks && seen.documents.some((document) => "tags" in document)) {
+          response.destroy();
+          return "taken";
+        }
+        return answering((id, document) => {
+          if ("tags" in document) return broken ? BUSY : undefined;
+          return id.endsWith("7") ? REFUSED : undefined;
+        })(seen);
+      };
+      const line = new Line(2, inFlight);
+      for (let i = 0; i < 8; i++) await line.ship([10, i % 3]);
+      const fine = line.cursors.flatMap(({ read }) => Array.from({ length: read / LENGTH }, (_, n) => n % 10));
+      await until(() => rig.server.stored.size === fine.filter((n) => n !== 7).length);
+      expect(line.cursors[0].record.committed).toBe(0);
+      // It is one refusal of each, however often they are tried.
+      await sleep(100);
+      expect(line.status().rejected).toBe(fine.filter((n) => n === 7).length);
+      broken = false;
+      await until(() => line.isCommitted);
+      expect(line.wrong).toEqual([]);
+    },
+  );
+
   test("one record that is too much for the server for ever holds up none of the others", async () => {
     const big = "f0-3";
     rig.server.always = (seen) => {
@@ -199,7 +233,7 @@ test("whatever fails, and however it moves, every record is stored once and ever
       async (plan, chances, inFlight, size) => {
         rig.server.stored.clear();
         const random = seededRandom(++run);
-        const failures = new Map<string, { item: string; left: number }>();
+        const failures = new Map<string, { item: string; left: number; ofText: number }>();
         rig.server.always = (seen) => {
           if (random.next() * 100 < chances.whole) return { status: random.next() < 0.5 ? 429 : 503, body: "{}" };
           return answering((id, document) => {
@@ -208,9 +242,12 @@ test("whatever fails, and however it moves, every record is stored once and ever
               const dice = random.next() * 100;
               const item = dice < chances.poison ? POISON : dice < chances.poison + chances.busy ? BUSY : REFUSED;
               const left = dice < chances.poison + chances.busy + chances.refused ? Math.ceil(random.next() * 12) : 0;
-              failures.set(id, (failure = { item, left: item === REFUSED ? Math.min(left, 1) : left }));
+              // What is refused stays refused; its text has no room for a while, so that it steps aside and comes back.
+              const ofText = random.next() < 0.5 ? 0 : Math.ceil(random.next() * 12);
+              failures.set(id, (failure = { item, left: item === REFUSED && left > 0 ? Infinity : left, ofText }));
             }
-            return failure.left-- > 0 && !("tags" in document) ? failure.item : undefined;
+            if ("tags" in document) return failure.ofText-- > 0 ? BUSY : undefined;
+            return failure.left-- > 0 ? failure.item : undefined;
           })(seen);
         };
         const line = new Line(3, inFlight, 1 << size);
