@@ -101,8 +101,8 @@ export const SWEEP_SLICE_MS = 2;
 /** Directories below one root, and entries looked at in one sweep: a runaway tree must not hold the agent. */
 export const WALK_MAX_ENTRIES = 100_000;
 export const WALK_MAX_DEPTH = 32;
-/** Listing one directory takes 2 % of a core at most, looking at all 20 %; but nothing is put off for longer than a cold file. */
-export const LISTING_COST_FACTOR = 50;
+/** Listing one directory takes 10 % of a core at most, looking at all 20 %; but nothing is put off for longer than a cold file. */
+export const LISTING_COST_FACTOR = 10;
 export const DIRECTORIES_COST_FACTOR = 4;
 /** One that has not changed is listed again after so many times what that takes: 0.1 % of a core. */
 export const LISTING_AGAIN_FACTOR = 1_000;

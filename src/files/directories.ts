@@ -195,6 +195,7 @@ export class Directories {
   async #list(directory: Directory, folder: Folder, mtimeBeforeNs: bigint): Promise<void> {
     const { clock, slice, reports } = this.#o;
     const spentBeforeMs = slice.spentMs;
+    const arrangedBeforeMs = this.#families.arrangingMs;
     const { entriesLeft } = this.#families;
     let mtimeNs = mtimeBeforeNs;
     for (let tries = 1; ; tries++) {
@@ -209,9 +210,11 @@ export class Directories {
       if (directory.mtimeNs !== mtimeNs) directory.changedAtMs = now;
       directory.listedAtMs = now;
       directory.dormantAtMs = now;
-      directory.listingMs = slice.spentMs - spentBeforeMs;
+      const spentMs = slice.spentMs - spentBeforeMs;
+      // What came is work that has to be done. Only looking must not take too much of a processor.
+      directory.listingMs = Math.max(0, spentMs - (this.#families.arrangingMs - arrangedBeforeMs));
       // Thousands of names and looks became old while they were worked on; nothing else here would let go of them for long.
-      if (directory.listingMs >= LISTING_COLLECTED_MS) collect("major");
+      if (spentMs >= LISTING_COLLECTED_MS) collect("major");
       directory.mtimeNs = mtimeNs;
       if (directory.isComplete) directory.knownFromMs = fromMs;
       const after = folder.lookAtSelf()?.mtimeNs;

@@ -33,6 +33,8 @@ export interface FamiliesOptions {
 
 /** Brings the families of a directory in line with what was listed in it. */
 export class Families {
+  /** Time that went into files that came or went; what is left of a listing's time was looking. */
+  arrangingMs = 0;
   readonly #o: FamiliesOptions;
   /** So many entries may still be looked at in this sweep. */
   entriesLeft = 0;
@@ -123,7 +125,8 @@ export class Families {
   }
 
   #arrange(family: Family, entries: readonly Entry[]): boolean {
-    const { reports, known } = this.#o;
+    const { reports, known, clock } = this.#o;
+    const begunAtMs = clock.monotonicMs();
     try {
       const oldestKnownMs = known.oldestMs(family.base);
       const complete = arrange(family, entries, { ...this.#o, oldestKnownMs });
@@ -133,6 +136,8 @@ export class Families {
     } catch (error) {
       reports.once("error", "sweep_failed", family.base, `${describe(error)}; ${family.base} is looked at again`);
       return false;
+    } finally {
+      this.arrangingMs += clock.monotonicMs() - begunAtMs;
     }
   }
 }
