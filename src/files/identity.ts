@@ -150,9 +150,10 @@ export class Identity {
 }
 
 function isSameContent(record: FileRecord, look: Look, bytes: Bytes): boolean {
-  let leastBytes = record.headBytes;
-  for (const cursor of record.cursors.values()) leastBytes = Math.max(leastBytes, cursor.committed);
-  if (look.size < leastBytes) return false;
+  let committed = 0;
+  for (const cursor of record.cursors.values()) committed = Math.max(committed, cursor.committed);
+  // Where no bytes can be compared, a file that has shrunk has another content.
+  if (look.size < Math.max(record.headBytes, committed === 0 ? record.seenBytes : committed)) return false;
   const bornTogether = record.birthtimeMs > 0 && record.birthtimeMs === look.birthtimeMs;
   if (look.birthtimeIsReal && record.birthtimeMs > 0 && !bornTogether) return false;
   const samePlace = record.lastPath === look.path || record.path === look.path || bornTogether;

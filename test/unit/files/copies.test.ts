@@ -395,3 +395,22 @@ test("never read, copied and truncated, killed before the copy is read: nothing 
   expect(follower.saidCodes()).toEqual([]);
   expect([...follower.state.files.values()].filter(({ goneAtMs }) => goneAtMs !== 0)).toEqual([]);
 });
+
+test("never read, copied and truncated while pannier was down: the file that is shorter now has another content", async () => {
+  await follow();
+  logs.appendToFile("app.log", "one", "two");
+  await follower.catalogue.sweep();
+  const lines = await whileDown(() => {
+    logs.copyTruncate("app.log");
+    logs.appendToFile("app.log", "three");
+  });
+  expect(lines.toSorted()).toEqual(["one", "three", "two"]);
+  logs.rotateFile("app.log");
+  for (let i = 0; i < 2; i++) {
+    follower.letPass(TAIL_QUIET_ROTATED_MS);
+    await follower.catchUp();
+  }
+  expect(follower.openNames()).toEqual(["app.log"]);
+  expect(await whileDown(() => undefined)).toEqual([]);
+  expect(follower.saidCodes()).toEqual([]);
+});
