@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-/** What measures the agent's processor time or memory, or wears out the machine: nothing runs beside it. */
-const ALONE = ["idle", "memory", "untrusted-volume"].map((name) => `test/integration/${name}.test.ts`);
+/** What measures the agent's speed, processor time or memory, or wears out the machine: nothing runs beside it. */
+const ALONE = ["idle", "memory", "several-sinks", "untrusted-volume"].map((name) => `test/integration/${name}.test.ts`);
 
 /** Unit tests need nothing but Node; integration tests spawn the built agent and real servers. */
 export default defineConfig({
