@@ -19,11 +19,11 @@ export function checkSource(
     source.dueAtMs = nextLookMs(nowMs, Math.min(source.quietSinceMs, nowMs - HOT_FOR_MS));
     return roster.parking.check(source);
   }
+  source.dueAtMs = nextLookMs(nowMs, source.quietSinceMs);
   if (source.status === "replaced") {
     if (!roster.contents.orphans.has(source) && !isNeeded(source)) roster.close(source);
     return;
   }
-  source.dueAtMs = nextLookMs(nowMs, source.quietSinceMs);
   if (!roster.telling.isTold(source)) return;
   const stats = fstatSync(source.fd);
   const wasTouched = stats.mtimeMs !== source.mtimeMs;

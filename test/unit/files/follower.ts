@@ -300,7 +300,7 @@ export class Follower {
     if (reading === undefined) return;
     this.lostBytes += Math.max(0, old.size - reading.read);
     reading.read = Math.max(reading.read, old.size);
-    this.#commit(reading);
+    if (!this.#holdsBack) this.#commit(reading);
   }
 
   #read(reading: Reading): boolean {

@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { SWEEP_HOT_MS, SWEEP_WARM_MS, TAIL_QUIET_ROTATED_MS } from "../../../src/core/limits.ts";
+import { Directories } from "../../../src/files/directories.ts";
 import { Follower, LogDirectory, leaveNothing, openDescriptorsBelow } from "./follower.ts";
 
 let logs: LogDirectory;
@@ -79,4 +80,24 @@ test("sweeps that are asked for at once run one after another", async () => {
   logs.appendToFile("app.log", "two");
   await Promise.all([follower.catalogue.sweep(), follower.catalogue.sweep(), follower.catalogue.sweep()]);
   expect(follower.events.filter((event) => event === "grown app.log")).toHaveLength(1);
+});
+
+test("a content that is gone, and that some sink is still sending, is not looked at all the time", async () => {
+  const other = new LogDirectory();
+  mkdirSync(other.path);
+  other.appendToFile("app.log", "one");
+  const held = await Follower.start({ root: other.root, inputs: [{ paths: [other.path] }], holdsBack: true });
+  try {
+    await held.waitForLines(1, 1_000);
+    other.truncateFile("app.log");
+    await held.waitFor(() => held.events.includes("lost app.log"), 4_000);
+    await sleep(2 * SWEEP_HOT_MS);
+    const passes = vi.spyOn(Directories.prototype, "beginSweep");
+    await sleep(2 * SWEEP_HOT_MS);
+    expect([...held.catalogue.files].map(({ status }) => status)).toContain("replaced");
+    expect(passes.mock.calls.length).toBeLessThan(20);
+    passes.mockRestore();
+  } finally {
+    await leaveNothing(held, other);
+  }
 });
