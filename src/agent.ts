@@ -135,11 +135,24 @@ class Agent {
     if (once) {
       signals.onReload(() => log.info("config_not_reloaded", "--once ends with the configuration that it began with"));
       const complete = await this.#finish(() => Infinity, signals.first);
+      this.#sayDeadLetters();
       return this.#drain(complete);
     }
     signals.onReload(() => this.#reloader.request());
     await signals.stopped;
     return this.#drain();
+  }
+
+  /** A run that ends by itself with all committed says how much of that is not where it should be. */
+  #sayDeadLetters(): void {
+    const { stateDir } = this.#shipping.config;
+    for (const { sink } of this.#shipping.pipelines) {
+      const { name, deadLetters } = sink.status();
+      if (deadLetters === 0) continue;
+      const letters = deadLetters === 1 ? "dead letter" : "dead letters";
+      const message = `${deadLetters} ${letters} of ${name} in ${stateDir}/dead-letters; \`pannier replay\` sends what the server takes now`;
+      this.#o.log.warn("dead_letters", message, { sink: name, dead_letters: deadLetters });
+    }
   }
 
   #finish(deadlineMs: () => number, signal: AbortSignal): Promise<boolean> {

@@ -95,7 +95,14 @@ test("they keep what their event was, and the running agent sends them as it wou
   const long = JSON.stringify({ seq: 1, text: "x".repeat(3_000) });
   const tail = JSON.stringify({ seq: 2, msg: "no end" });
   writeFileSync(join(directory, "logs", "app.log"), `{"seq":0,"msg":"whole"}\n${long}\n${tail}`);
-  expect(await start("--once").exited).toMatchObject({ code: 0 });
+  const once = start("--once");
+  expect(await once.exited).toMatchObject({ code: 0 });
+  expect(await once.waitForLog("dead_letters")).toMatchObject({
+    level: "warn",
+    sink: "elasticsearch",
+    dead_letters: 3,
+  });
+  expect(once.logs.at(-1)?.code).toBe("drain");
   expect(letters().map(({ flags }) => flags)).toEqual([undefined, ["truncated"], ["unterminated"]]);
   expect(letters()[1]).toMatchObject({ length: long.length + 1, cut: long.length - 1_024 });
   const asText = seen.filter((arrival) => arrival.asText).map(({ document }) => document["log.flags"]);
