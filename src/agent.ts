@@ -139,6 +139,7 @@ class Agent {
       return this.#drain(complete);
     }
     signals.onReload(() => this.#reloader.request());
+    this.#reloader.start();
     await signals.stopped;
     return this.#drain();
   }

@@ -25,6 +25,7 @@ export interface ConfigStatus {
 
 /**
  * Takes a changed configuration over, one at a time: wishes that come meanwhile are one more. What is not valid changes nothing.
+ * What is wished before `start` waits for it: a process that still looks for its files has nothing to exchange.
  */
 export class Reloader {
   readonly #o: ReloaderOptions;
@@ -36,6 +37,7 @@ export class Reloader {
   #again = false;
   /** Said with each, so that the log does not take one for the repetition of another. */
   #count = 0;
+  #started = false;
   #stopped = false;
 
   constructor(options: ReloaderOptions) {
@@ -45,10 +47,17 @@ export class Reloader {
     this.#followFiles();
   }
 
+  /** From now on wishes are followed. */
+  start(): void {
+    this.#started = true;
+    if (this.#again) this.request();
+  }
+
   /** Somebody wishes a reload; it happens soon. */
   request(): void {
     if (this.#stopped) return this.#o.log.warn("config_not_reloaded", "pannier is about to stop and reloads nothing");
     this.#again = true;
+    if (!this.#started) return;
     this.#running ??= this.#run().finally(() => (this.#running = undefined));
   }
 

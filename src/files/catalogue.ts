@@ -59,7 +59,7 @@ export interface FileCatalogue {
   /**
    * From now on these are the inputs. Files that are still followed go on as they are, their descriptors open; `switchOver` is
    * called between two sweeps, with files that nobody follows any more closed and none of the new ones found. Then every file
-   * is told of with `opened`, known ones again. It resolves then; a first sweep as at the start follows.
+   * is told of with `opened`, known ones again. It resolves then; a first sweep as at the start follows. Only after `start`.
    */
   follow(config: FollowConfig, switchOver: () => void): Promise<void>;
   /** Files that none of these inputs would follow. */

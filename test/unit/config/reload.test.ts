@@ -4,7 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { fingerprint } from "../../../src/config/fingerprint.ts";
 import { ConfigWatch } from "../../../src/config/watch.ts";
+import { systemClock } from "../../../src/core/clock.ts";
 import { CONFIG_WATCH_MS } from "../../../src/core/limits.ts";
+import { Reloader } from "../../../src/reload.ts";
+import { SILENT } from "../files/follower.ts";
 import { directory, file, load, refusal } from "./support.ts";
 
 const withKey = (key: string, more = ""): string =>
@@ -34,6 +37,28 @@ describe("what a reload compares", () => {
     const error = refusal(withKey("a", "state_dir: /two\n"), { running });
     expect(error).toMatchObject({ code: "config_needs_restart", exitCode: 78 });
     expect(error.message).toContain("pannier.yaml:1:12: state_dir: it is /one and cannot become /two");
+  });
+});
+
+describe("when a reload happens", () => {
+  test("not before the first look at the files is over; what was wished until then is one reload", async () => {
+    const loaded: string[] = [];
+    const first = load(withKey("a"));
+    const reloader = new Reloader({
+      loaded: first,
+      load: () => load(withKey("b")),
+      apply: ({ file: name }) => Promise.resolve(loaded.push(name!) > 0),
+      clock: systemClock,
+      log: SILENT,
+    });
+    reloader.request();
+    reloader.request();
+    await sleep(20);
+    expect(loaded).toEqual([]);
+    reloader.start();
+    await sleep(20);
+    expect(loaded).toEqual([first.file]);
+    await reloader.stop();
   });
 });
 
