@@ -34,8 +34,9 @@ export function loseLetters(
     const segment = open.get(record)?.uncommitted.find(({ from, to }) => from <= offset && offset < to);
     if (segment === undefined) continue;
     moves.push(() => {
-      segment.terms.deadLettered -= bytes;
-      segment.terms.lost += bytes;
+      const moved = segment.settled ? Math.min(bytes, segment.terms.deadLettered) : bytes;
+      segment.terms.deadLettered -= moved;
+      segment.terms.lost += moved;
     });
   }
   if (commits.size > 0) state.commit([...commits.values()]);

@@ -27,6 +27,11 @@ export function settleSegments(batch: Batch): void {
   for (const segment of segments) {
     if (open.has(segment)) continue;
     const { terms, from, to } = segment;
+    // Two letters of one event were dropped while it was on its way: it is lost once.
+    if (terms.deadLettered < 0) {
+      terms.lost += terms.deadLettered;
+      terms.deadLettered = 0;
+    }
     // No record stands for the rest: white-space lines.
     terms.filtered = to - from - terms.delivered - terms.deadLettered - terms.cut - terms.lost;
     segment.settled = true;
