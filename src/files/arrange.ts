@@ -51,7 +51,7 @@ class Arrangement {
   #known: readonly Source[] = [];
   /** The newest file may have no name here any more. It is older than all that is opened now, and newer than the rest. */
   #nameless: Source | undefined;
-  /** `device:inode` of the file with the base name, and whether it was known before this look. */
+  /** `Look.id` of the file with the base name, and whether it was known before this look. */
   #live: { readonly id: string; readonly wasKnown: boolean } | undefined;
 
   constructor(family: Family, entries: readonly Entry[], options: ArrangeOptions) {

@@ -16,7 +16,7 @@ export interface ContentsOptions {
 
 /**
  * What becomes of an open file when its content turns out to be another one. The file goes on as a new source. The old
- * source, an orphan now, waits for one listing of its directory: copytruncate copies before it truncates, so what is left of
+ * source, an orphan now, waits until its directory was listed: copytruncate copies before it truncates, so what is left of
  * the old content is there already. The orphan then goes on with the copy as its file, at the same offsets and under the
  * same key, or its unread bytes are lost. A file without a descriptor that has gone from everywhere is an orphan as well.
  */
@@ -103,7 +103,7 @@ export class Contents {
   reseat(orphan: Source, { fd, look }: Opened): void {
     const { state, events } = this.#o;
     const roster = this.#roster;
-    journalCopy(state, orphan.record, look);
+    state.addCopy(orphan.record, look);
     roster.identity.hold(orphan.record);
     roster.seat(orphan, fd, look);
     this.forget(orphan);
@@ -124,9 +124,4 @@ export class Contents {
     orphan.orphanedAtMs = Infinity;
     this.orphans.delete(orphan);
   }
-}
-
-/** Says in the journal that a file holds the beginning of a record's content. */
-export function journalCopy(state: StateStore, record: FileRecord, { device, inode, birthtimeMs }: Look): void {
-  state.addCopy(record, { device, inode, birthtimeMs });
 }

@@ -1,8 +1,7 @@
 import { closeSync } from "node:fs";
 import type { Place, SourceFile } from "../core/source.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
-import { beginAlike, provenBytes } from "./content.ts";
-import { journalCopy } from "./contents.ts";
+import { beginAlike, provenBytes } from "./comparison.ts";
 import { Dormant } from "./dormant.ts";
 import {
   type Original,
@@ -130,7 +129,7 @@ export class Copies {
 
   #hold(family: Family, look: Look, { record, isAtCopy }: { record: FileRecord; isAtCopy: boolean }): "held" {
     // The journal knows one copy of a content: that in which it lives, if it lives in one.
-    if (look.size > 0 && !isAtCopy) journalCopy(this.#o.state, record, look);
+    if (look.size > 0 && !isAtCopy) this.#o.state.addCopy(record, look);
     family.wake(look.id);
     family.putAside(new Dormant(undefined, look, record));
     return "held";
@@ -187,7 +186,7 @@ export class Copies {
     }
     const [record] = homeless.filter((each) => isCopy(each, sibling)).toSorted((a, b) => furthest(b) - furthest(a));
     if (record === undefined) return undefined;
-    journalCopy(state, record, look);
+    state.addCopy(record, look);
     roster.identity.hold(record);
     const how = { record, isKnown: true, isNewerThanState: true, status: "rotated" } as const;
     const source = openings.begin(family, sibling, how);

@@ -1,5 +1,5 @@
 import type { FileRecord } from "../core/state.ts";
-import { beginAlike, provenBytes } from "./content.ts";
+import { beginAlike, provenBytes } from "./comparison.ts";
 import type { Heads } from "./head.ts";
 import type { Look, Opened } from "./open.ts";
 import type { Source } from "./source.ts";

@@ -160,21 +160,17 @@ function isSameContent(record: FileRecord, look: Look, bytes: Bytes): boolean {
   // Nothing was ever sent of a file without a key: it is enough that it is probably the same one.
   if (record.key === "") return samePlace;
   if (record.device !== look.device && !samePlace) return false;
-  return hasHead(record, bytes.first) && hasTails(record, look.size, bytes) !== false;
+  return hasHead(record, bytes.first) && hasTails(record, look.size, bytes);
 }
 
 /** Whether a file that begins with `first` begins with the head of a record. */
-export function hasHead(record: FileRecord, first: Buffer): boolean {
+function hasHead(record: FileRecord, first: Buffer): boolean {
   return first.length >= record.headBytes && hashHead(first.subarray(0, record.headBytes)) === record.headHash;
 }
 
-/** Whether a file has, up to its size, the bytes before what each sink has committed; undefined when there are none. */
-export function hasTails(record: FileRecord, sizeBytes: number, bytes: Bytes): boolean | undefined {
-  let answer: boolean | undefined;
-  for (const { committed, tail } of record.cursors.values()) {
-    if (tail.length === 0 || committed > sizeBytes) continue;
-    answer = bytes.endsWith(committed, tail);
-    if (!answer) break;
-  }
-  return answer;
+/** Whether a file has, as far as it reaches, the bytes before what each sink has committed. */
+function hasTails({ cursors }: FileRecord, sizeBytes: number, bytes: Bytes): boolean {
+  for (const { committed, tail } of cursors.values())
+    if (tail.length > 0 && committed <= sizeBytes && !bytes.endsWith(committed, tail)) return false;
+  return true;
 }

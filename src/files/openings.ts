@@ -1,6 +1,6 @@
 import { closeSync } from "node:fs";
 import type { FileRecord } from "../core/state.ts";
-import { endsWith } from "./content.ts";
+import { endsWith } from "./comparison.ts";
 import type { Entry, Family } from "./family.ts";
 import { readFirst } from "./head.ts";
 import type { Identified } from "./identity.ts";

@@ -52,7 +52,7 @@ export class Roster {
     this.parking = new Parking(options, this);
   }
 
-  /** Followed files by `device:inode`, without replaced ones. */
+  /** Followed files by `Look.id`, without replaced ones. */
   get known(): ReadonlyMap<string, Source> {
     return this.#byId;
   }
