@@ -8,7 +8,7 @@ export const Outcome = { pending: 0, delivered: 1, deadLettered: 2, moved: 3 } a
 export const RecordFlag = {
   /** It may have reached the sink before: a conflict is a delivery. */
   maybeSent: 1,
-  /** It was refused once and now stands in the batch as plain text. */
+  /** It was refused and is being sent as plain text. */
   asText: 2,
   /** It was refused in its first form, and that was counted. */
   refused: 4,

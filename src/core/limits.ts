@@ -167,7 +167,7 @@ export const BUSY_BEFORE_HALVING = 3;
  * Records that were tried so often in a row without any of them getting through wait without a request of their own, and
  * together with others like them: what is not taken for minutes, or never, must not hold up what is.
  */
-export const TRIES_BEFORE_STEPPING_ASIDE = 2;
+export const TRIES_BEFORE_STEPPING_ASIDE = 3;
 /** A request size that was too large is tried again, doubled, after this time: the limit of a server or proxy can be raised. */
 export const REQUEST_SIZE_FORGOTTEN_MS = 600_000;
 /** Breaker one: an error that is not known to be about the document, after so many tries and so long, while others pass. */

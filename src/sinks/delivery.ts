@@ -92,7 +92,7 @@ export class Delivery implements Settling, Leftover {
       if (waiting === undefined || lane.load.count === 0) continue;
       this.trouble(waiting.problem);
       const waitMs = backoff.nextMs(waiting.retryAfterMs);
-      if (backoff.failures > TRIES_BEFORE_STEPPING_ASIDE) {
+      if (backoff.failures >= TRIES_BEFORE_STEPPING_ASIDE) {
         this.#inVain = waiting;
         return waitMs;
       }

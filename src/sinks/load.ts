@@ -82,8 +82,8 @@ export class Load {
   }
 
   /**
-   * Drops the records that left and moves the bytes of the others to the front. Bytes only ever move down, so runs are moved
-   * in one piece; the batch learns the new places, since a record may have to be read from there.
+   * Drops the records that left and moves the bytes of the others to the front, where they stand without a gap. The batch
+   * learns the new places, since a record may have to be read from there.
    */
   compact(): void {
     const { batch, buffer, records, starts, ends } = this;
