@@ -36,7 +36,7 @@ export interface ShippingOptions {
 }
 
 /** A pipeline and the settings that it was made with, as a text to compare. */
-interface Line {
+interface Channel {
   readonly pipeline: Pipeline;
   readonly settings: string;
 }
@@ -52,7 +52,7 @@ export class Shipping {
   readonly #buffer: ReadBuffer;
   /** One list for all pipelines, so that they see what a change puts into it. */
   readonly #inputs: TurnInput[] = [];
-  #lines: ReadonlyMap<string, Line> = new Map();
+  #channels: ReadonlyMap<string, Channel> = new Map();
   /** Makes documents of dead letters anew. */
   #letters!: LetterEncoder;
   /** Pipelines are being exchanged: a file may be needed by one that is not there yet. */
@@ -66,7 +66,7 @@ export class Shipping {
 
   /** In the order of the configuration. */
   get pipelines(): readonly Pipeline[] {
-    return Array.from(this.#lines.values(), ({ pipeline }) => pipeline);
+    return Array.from(this.#channels.values(), ({ pipeline }) => pipeline);
   }
 
   /** What the catalogue tells. */
@@ -88,7 +88,7 @@ export class Shipping {
   /** Some sink may still want bytes of this file. */
   needs(file: SourceFile): boolean {
     // Asked of thousands of files at a time, so no list is made.
-    for (const { pipeline } of this.#lines.values()) if (pipeline.needs(file)) return true;
+    for (const { pipeline } of this.#channels.values()) if (pipeline.needs(file)) return true;
     return this.#isChanging;
   }
 
@@ -113,7 +113,7 @@ export class Shipping {
   /** The pipelines that this configuration has no use for, or only with other settings. */
   outdatedBy(config: Config, plan: MemoryPlan): Pipeline[] {
     const wanted = new Map(config.sinks.map((sink, index) => [sink.name, settingsOf(sink, plan, index)]));
-    const outdated = [...this.#lines].filter(([name, line]) => wanted.get(name) !== line.settings);
+    const outdated = [...this.#channels].filter(([name, { settings }]) => wanted.get(name) !== settings);
     return outdated.map(([, { pipeline }]) => pipeline);
   }
 
@@ -121,7 +121,7 @@ export class Shipping {
   async retire(pipelines: readonly Pipeline[]): Promise<void> {
     this.#isChanging = true;
     await Promise.all(pipelines.map((pipeline) => pipeline.stop()));
-    this.#lines = new Map([...this.#lines].filter(([, { pipeline }]) => !pipelines.includes(pipeline)));
+    this.#channels = new Map([...this.#channels].filter(([, { pipeline }]) => !pipelines.includes(pipeline)));
   }
 
   /** Takes over a configuration for which all that is outdated was retired. New pipelines still have to be told of the files. */
@@ -139,12 +139,12 @@ export class Shipping {
     const encoders = inputs.map(({ encoder }) => encoder);
     this.#letters = letterEncoder(config.inputs, encoders, createRecordEncoder({ ...OTHER_FILES, ...name }));
     this.#buffer.resize(plan.readBufferBytes);
-    const lines = config.sinks.map((sink, index): [string, Line] => {
+    const channels = config.sinks.map((sink, index): [string, Channel] => {
       const settings = settingsOf(sink, plan, index);
-      const kept = this.#lines.get(sink.name);
+      const kept = this.#channels.get(sink.name);
       return [sink.name, kept ?? { settings, pipeline: this.#build(sink, index) }];
     });
-    this.#lines = new Map(lines);
+    this.#channels = new Map(channels);
     this.#isChanging = false;
   }
 
@@ -168,7 +168,7 @@ export class Shipping {
   }
 
   #each(action: (pipeline: Pipeline) => void): void {
-    for (const { pipeline } of this.#lines.values()) action(pipeline);
+    for (const { pipeline } of this.#channels.values()) action(pipeline);
   }
 
   /** One sink with its pool, its reader and its way back to the lines. */
