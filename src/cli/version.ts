@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 /** The oldest Node that pannier is tested on. */
-export const NODE_MIN: readonly [major: number, minor: number] = [22, 22];
+const NODE_MIN: readonly [major: number, minor: number] = [22, 22];
 
 /** Version of this package; the same relative path holds in `src/` and `dist/`. */
 export function packageVersion(): string {

@@ -13,7 +13,7 @@ import { validate } from "./validate.ts";
 import { type Environment, replaceVariables } from "./variables.ts";
 
 /** Where the configuration is when nobody says. */
-export const DEFAULT_CONFIG_FILE = "/etc/pannier/pannier.yaml";
+const DEFAULT_CONFIG_FILE = "/etc/pannier/pannier.yaml";
 
 export interface LoadOptions {
   readonly flags: Flags;

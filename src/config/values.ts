@@ -94,7 +94,7 @@ export function address(description: string) {
 }
 
 /** Host and port of `127.0.0.1:9600` or `[::1]:9600`; undefined when the text is none. */
-export function parseAddress(value: string): { host: string; port: number } | undefined {
+function parseAddress(value: string): { host: string; port: number } | undefined {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(value.trim());
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) return undefined;

@@ -6,7 +6,7 @@ import type { Window } from "./copy.ts";
 import type { Vocabulary } from "./dialects/compile.ts";
 import { ECS_KINDS, METADATA_NAMES } from "./ecs.ts";
 
-export const ECS_VERSION = "8.11.0";
+const ECS_VERSION = "8.11.0";
 
 /** A constant field that pannier adds where the line has none of that name. */
 export interface AddedField {

@@ -35,7 +35,7 @@ async function lookAt(sink: SinkConfig): Promise<readonly Finding[]> {
 }
 
 /** A sink's name and where it is, and below it a line for each finding. */
-export function describeFindings(sink: SinkConfig, findings: readonly Finding[]): string {
+function describeFindings(sink: SinkConfig, findings: readonly Finding[]): string {
   const where = sink.type === "elasticsearch" ? ` (${sink.urls.join(", ")})` : "";
   const width = Math.max(...findings.map((finding) => finding.what.length));
   const lines = findings.flatMap(({ ok, what, detail, hint }) => [

@@ -19,7 +19,7 @@ function hexAt(bytes: Buffer, p: number): number {
 }
 
 /** Writes a character as UTF-8 and returns the offset behind it. */
-export function writeCharacter(code: number, out: Buffer, at: number): number {
+function writeCharacter(code: number, out: Buffer, at: number): number {
   if (code < 0x80) {
     out[at++] = code;
   } else if (code < 0x800) {

@@ -60,7 +60,7 @@ export function skipEscapedText(bytes: Buffer, p: number): number {
 }
 
 /** What a `\uD83D` is: a character, a surrogate with its other half behind it, or one without. */
-export const CHARACTER = 0;
+const CHARACTER = 0;
 export const PAIR = 1;
 export const LONE = 2;
 

@@ -3,7 +3,7 @@ import { member } from "./control.ts";
 
 /** Raised when the body below changes: an older template of pannier's is replaced. */
 export const TEMPLATE_VERSION = 1;
-export const TEMPLATE_PRIORITY = 500;
+const TEMPLATE_PRIORITY = 500;
 
 const KEYWORD_MAX_CHARS = 1_024;
 /** Component templates by which Elasticsearch lets users change its log streams. */
