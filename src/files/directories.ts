@@ -229,6 +229,8 @@ export class Directories {
     await this.#families.arrange(directory, undefined, emptyListing());
     directory.isComplete = false;
     directory.knownFromMs = this.#o.clock.monotonicMs();
+    // The parent of a path that is a directory since: nobody asks for it any more.
+    if (this.#o.roots.routeTo(directory.path) === undefined) directory.isRoot = false;
     if (directory.isRoot) {
       const message = `there is no directory ${directory.path}; it is looked for again and again`;
       this.#o.reports.once("warn", "directory_missing", directory.path, message);

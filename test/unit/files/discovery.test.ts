@@ -3,6 +3,7 @@ import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeF
 import { createServer } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { InputConfig } from "../../../src/core/config.ts";
+import { SWEEP_COLD_MS } from "../../../src/core/limits.ts";
 import { Follower, LogDirectory, leaveNothing } from "./follower.ts";
 
 let logs: LogDirectory;
@@ -87,6 +88,23 @@ test("a missing directory is reported once, and found when it is there", async (
   mkdirSync(logs.path, { recursive: true });
   logs.appendToFile("a.log", "a");
   expect(await follower.catchUp()).toEqual(["a"]);
+});
+
+test("a directory that comes later is looked at instead of its parent, which is not missing", async () => {
+  await follow({ paths: [logs.at("later")] });
+  expect(follower.saidCodes()).toEqual(["no_match"]);
+  mkdirSync(logs.at("later"));
+  logs.appendToFile("later/a.log", "a");
+  expect(await follower.catchUp()).toEqual(["a"]);
+  follower.letPass(SWEEP_COLD_MS);
+  await follower.catchUp();
+  expect(follower.saidCodes()).toEqual(["no_match"]);
+  // Gone again: now the parent is where to look.
+  rmSync(logs.at("later"), { recursive: true });
+  await follower.catchUp();
+  mkdirSync(logs.at("later"));
+  logs.appendToFile("later/a.log", "b");
+  expect(await follower.catchUp()).toEqual(["a", "b"]);
 });
 
 test("a missing file is reported once", async () => {
