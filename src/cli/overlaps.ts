@@ -24,17 +24,25 @@ function matches(patterns: Patterns, file: string): boolean {
   return patterns.ownerOf(file) >= 0;
 }
 
-/** A path that both match: one that is written out, or a file that exists. */
+/** A path that both match: one that is written out, a file that exists, or one that could. */
 function sharedPath(earlier: Patterns, later: Patterns, budget: { entries: number }): string | undefined {
-  const written = [...earlier.all, ...later.all].flatMap((pattern) => (pattern.literal ? [pattern.root] : []));
+  const patterns = [...earlier.all, ...later.all];
+  const written = patterns.flatMap((pattern) => (pattern.literal ? [pattern.root] : []));
+  const isShared = (file: string): boolean => matches(earlier, file) && matches(later, file);
   const same = earlier.all.find((one) => later.all.some((other) => other.text === one.text));
   return (
     same?.text ??
-    written.find((file) => matches(earlier, file) && matches(later, file)) ??
-    later.all
-      .map((pattern) => existing(pattern, (file) => matches(earlier, file) && matches(later, file), budget))
-      .find(Boolean)
+    written.find(isShared) ??
+    later.all.map((pattern) => existing(pattern, isShared, budget)).find(Boolean) ??
+    patterns.flatMap(examples).find(isShared)
   );
+}
+
+/** Paths that a pattern is likely to match, since the files of a sidecar are not there yet when its configuration is checked. */
+function examples({ text, root, literal }: Pattern): string[] {
+  if (!literal)
+    return ["", "x/"].map((between) => path.resolve(text.replaceAll("**/", between).replaceAll(/\*+|\?/g, "x")));
+  return path.extname(root) === "" ? [path.join(root, "x.log")] : [];
 }
 
 /** The first file below the pattern's root that is wanted. */

@@ -154,6 +154,21 @@ describe("check", () => {
     expect((parse(stdout) as { inputs: { paths: string[] }[] }).inputs[0]?.paths[1]).toMatch(/^\/.*\/b\.log$/);
   });
 
+  test.each([
+    ["/none/logs", "/none/logs/*.log", "/none/logs/x.log"],
+    ["/none/logs/app", "/none/logs", "/none/logs/app/x.log"],
+    ["/none/logs/**/*.log", "/none/logs/web/*.log", "/none/logs/web/x.log"],
+    ["/none/logs/*.log", "/none/logs/app*.log", "/none/logs/appx.log"],
+    ["/none/logs/*.log", "/none/logs/*.txt", undefined],
+    ["/none/logs/a.log", "/none/logs/b.log", undefined],
+    ["/none/logs/a.log", "/none/logs/**/*.txt", undefined],
+  ])("says before there are files whether %s and %s can share one", async (one, other, shared) => {
+    const yaml = `inputs: [{ paths: ["${one}"] }, { paths: ["${other}"] }]\nsinks: [{ type: stdout }]\n`;
+    const { code, stderr } = await pannier(["check", "--config", file("globs.yaml", yaml)]);
+    const warning = `pannier: warning: inputs[1]: ${shared} is matched by inputs[0] as well, and belongs to that one\n`;
+    expect([code, stderr]).toEqual([0, shared === undefined ? "" : warning]);
+  });
+
   test("warns of a path that two inputs match", async () => {
     const log = file("shared.log", "x\n");
     const yaml = `inputs: [{ paths: ["${path.dirname(log)}/*.log"] }, { paths: ["${path.dirname(log)}/s*"] }, { paths: [/else/x.log] }]\nsinks: [{ type: stdout }]\n`;
