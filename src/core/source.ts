@@ -29,7 +29,7 @@ export interface SourceFile {
   path: string;
   /** Open descriptor, or -1. */
   fd: number;
-  /** As last seen, in bytes; never shrinks (a shrunken file is `replaced`). */
+  /** As last seen, in bytes. It shrinks only when the descriptor was moved to a copy; a shrunken file is `replaced`. */
   size: number;
   mtimeMs: number;
   /** `clock.monotonicMs()` when it last grew or changed status. */

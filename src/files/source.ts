@@ -91,7 +91,9 @@ export class Source implements SourceFile {
     return this.status === "replaced" && this.successor !== undefined ? this.successor.latest : this;
   }
 
+  /** What followed in its own file is not older, whatever the names say by now. */
   precededBy(older: Source | undefined): void {
+    for (let next = this.successor; next !== undefined; next = next.successor) if (next === older) return;
     this.#predecessor = older;
   }
 }

@@ -414,3 +414,23 @@ test("never read, copied and truncated while pannier was down: the file that is 
   expect(await whileDown(() => undefined)).toEqual([]);
   expect(follower.saidCodes()).toEqual([]);
 });
+
+test("what a copy has comes before what its file got next, also when that file has moved to another name since", async () => {
+  // Names before and after in the directory, since either family may be looked at first.
+  for (const name of ["a.log", "m.log", "z.log"]) logs.appendToFile(name, name);
+  logs.appendToFile("app.log", "one");
+  await follow({ inputs: [{ paths: [logs.path] }] });
+  for (const name of ["a.log", "m.log", "z.log"]) {
+    const before = follower.lines.length;
+    logs.appendToFile("app.log", `old ${name}`);
+    await follower.catalogue.sweep();
+    logs.copyTruncate("app.log");
+    logs.appendToFile("app.log", `new ${name}`);
+    follower.catalogue.replace(follower.file("app.log")!);
+    logs.renameFile("app.log", name);
+    const lines = (await follower.catchUp()).slice(before);
+    expect(lines).toEqual([`old ${name}`, `new ${name}`]);
+    logs.appendToFile("app.log", `next after ${name}`);
+    await follower.catchUp();
+  }
+});
