@@ -70,6 +70,8 @@ function* describeFiles(agent: StatusOf): Generator<object> {
     // A reload may have come since the first file was described.
     const format = ahead?.format ?? config.inputs[file.input]?.format ?? null;
     const lagBytes = behind === undefined ? file.size : Math.max(0, file.size - behind.record.committed);
+    // What waits is at least as old as the newest of it, and as the last commit behind which there was more.
+    const waitsSinceMs = Math.min(file.quietSinceMs, behind?.behindSinceMs ?? Infinity);
     yield {
       path: file.path,
       id: file.record.key,
@@ -80,7 +82,7 @@ function* describeFiles(agent: StatusOf): Generator<object> {
       format,
       dialect: ahead?.dialect ?? null,
       lag_bytes: lagBytes,
-      lag_seconds: lagBytes === 0 ? 0 : Math.max(0, Math.round(agent.monotonicMs - file.quietSinceMs)) / 1000,
+      lag_seconds: lagBytes === 0 ? 0 : Math.max(0, Math.round(agent.monotonicMs - waitsSinceMs)) / 1000,
       ledger: behind === undefined ? null : ledgers[behind.record.sink],
       ledgers,
     };

@@ -43,6 +43,8 @@ export class Cursor {
   batch: Batch | undefined = undefined;
   /** Segments sent or being filled, in file order: the first undone one holds the commit back. */
   readonly uncommitted: Segment[] = [];
+  /** `clock.monotonicMs()` since when nothing was committed of what waits; Infinity while nothing does. */
+  behindSinceMs = Infinity;
   /** It stands in its pipeline's queue of cursors to read. */
   queued = false;
 
@@ -87,6 +89,11 @@ export class Cursor {
     if (this.seed !== undefined && this.scannedTo < file.size) return false;
     const quietMs = finishing ? TAIL_QUIET_DRAIN_MS : file.status === "live" ? Infinity : TAIL_QUIET_ROTATED_MS;
     return nowMs - file.quietSinceMs >= quietMs;
+  }
+
+  /** Its file may have grown. */
+  noteGrowth(): void {
+    if (this.behindSinceMs === Infinity && !this.isCommitted) this.behindSinceMs = this.file.quietSinceMs;
   }
 
   /** The first bytes of the file, up to `size`, are committed, or all that is complete in it is. */

@@ -117,6 +117,7 @@ export class Pipeline {
   /** The file may have more to read. */
   wake(file: SourceFile): void {
     const cursor = this.cursors.get(file.ordinal);
+    cursor?.noteGrowth();
     if (cursor !== undefined && file.status !== "replaced" && this.#queue.add(cursor)) this.#schedule();
   }
 
@@ -181,9 +182,7 @@ export class Pipeline {
   /** Nothing to read, nothing in flight, everything committed. */
   get isDone(): boolean {
     if (this.#queue.length > 0 || !this.isSettled) return false;
-    for (const cursor of this.cursors.values())
-      if (!cursor.isCommitted && cursor.file.status !== "replaced") return false;
-    return true;
+    return [...this.cursors.values()].every(({ isCommitted, file }) => isCommitted || file.status === "replaced");
   }
 
   /** Ends reading and delivery; what is in flight stays uncommitted. */

@@ -79,7 +79,8 @@ function addTerms(sum: Terms, more: Terms): void {
 }
 
 /** Forgets the segments that the journal has. */
-export function dropCommitted(cursor: Cursor, commit: Commit): void {
+export function dropCommitted(cursor: Cursor, commit: Commit, nowMs: number): void {
+  cursor.behindSinceMs = cursor.isCommitted ? Infinity : nowMs;
   const { uncommitted } = cursor;
   while (uncommitted.length > 0 && uncommitted[0].settled && uncommitted[0].to <= commit.committed) uncommitted.shift();
 }

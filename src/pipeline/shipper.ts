@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BatchPool } from "../batches/pool.ts";
 import type { Batch } from "../core/batch.ts";
+import type { Clock } from "../core/clock.ts";
 import { PannierError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Segment } from "../core/segment.ts";
@@ -18,6 +19,7 @@ export class Shipper {
   readonly #sink: Sink;
   readonly #state: StateStore;
   readonly #pool: BatchPool;
+  readonly #clock: Clock;
   readonly #log: Log;
   /** A batch is free again, or commits have gone on. */
   readonly #onRoom: () => void;
@@ -28,10 +30,11 @@ export class Shipper {
   /** What of them is settled has to be committed. */
   readonly #due = new Set<Cursor>();
 
-  constructor(options: { sink: Sink; state: StateStore; pool: BatchPool; log: Log; onRoom: () => void }) {
+  constructor(options: { sink: Sink; state: StateStore; pool: BatchPool; clock: Clock; log: Log; onRoom: () => void }) {
     this.#sink = options.sink;
     this.#state = options.state;
     this.#pool = options.pool;
+    this.#clock = options.clock;
     this.#log = options.log;
     this.#onRoom = options.onRoom;
   }
@@ -118,7 +121,7 @@ export class Shipper {
       }
       if (commits.length > 0) this.#state.commit(commits.map(({ commit }) => commit));
       this.#due.clear();
-      for (const { cursor, commit } of commits) dropCommitted(cursor, commit);
+      for (const { cursor, commit } of commits) dropCommitted(cursor, commit, this.#clock.monotonicMs());
     });
   }
 

@@ -69,6 +69,19 @@ async function expectToWait(agent: Agent, code: string): Promise<string> {
   return error.message;
 }
 
+test("the lag is as old as what waits, also while the file is written on", async () => {
+  lines.write(1);
+  const agent = start("http://127.0.0.1:9");
+  await agent.waitForStatus(isWaiting);
+  for (let i = 0; i < 20; i++) {
+    lines.write(1);
+    await sleep(100);
+  }
+  const [{ lag_bytes: lagBytes, lag_seconds: lagSeconds }] = (await agent.status()).files;
+  expect(lagBytes).toBeGreaterThan(lines.bytes / 2);
+  expect(lagSeconds).toBeGreaterThan(2);
+});
+
 /** Every line arrived, none twice, and the sink is well again. */
 async function expectToHeal(agent: Agent): Promise<void> {
   const status = await agent.waitForStatus((now) => isCommitted(now) && now.sinks[0].state === "ok");

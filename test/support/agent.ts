@@ -24,6 +24,7 @@ export interface StatusFile {
   readonly status: string;
   readonly size: number;
   readonly lag_bytes: number;
+  readonly lag_seconds: number;
   /** Of a file that is gone: how much of `lost` may have arrived. */
   readonly perhaps_lost?: number;
   readonly ledger: Readonly<

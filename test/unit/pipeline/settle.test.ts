@@ -111,7 +111,7 @@ test("a commit never passes a batch that is not settled, in whatever order they 
         expect(commit.tail.toString()).toBe(String(limit));
         committed = limit;
         cursor.record.committed = limit;
-        dropCommitted(cursor, commit);
+        dropCommitted(cursor, commit, 0);
       }
       expect(committed).toBe(end);
       expect(cursor.uncommitted).toEqual([]);

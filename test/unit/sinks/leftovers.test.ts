@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { BatchPool } from "../../../src/batches/pool.ts";
 import { type Batch, Outcome } from "../../../src/core/batch.ts";
+import { systemClock } from "../../../src/core/clock.ts";
 import type { Segment } from "../../../src/core/segment.ts";
 import type { SinkStatus } from "../../../src/core/sink.ts";
 import type { SourceFile } from "../../../src/core/source.ts";
@@ -59,7 +60,14 @@ class Line {
       markSent: () => {},
       commit: (commits: readonly Commit[]) => commits.forEach((commit) => this.#commit(commit)),
     } as unknown as StateStore;
-    this.shipper = new Shipper({ sink, state, pool: this.pool, log: new MemoryLog(), onRoom: () => {} });
+    this.shipper = new Shipper({
+      sink,
+      state,
+      pool: this.pool,
+      clock: systemClock,
+      log: new MemoryLog(),
+      onRoom: () => {},
+    });
     onTestFinished(() => this.shipper.stop());
   }
 
