@@ -13,7 +13,7 @@ import { serviceNameOf } from "../surroundings.ts";
 /** A sink that has not answered everything by then is reported as it stands. */
 const PROBE_TIMEOUT_MS = 30_000;
 
-/** Looks at every sink and prints what was found; 69 when one of them would not take records as promised. */
+/** Looks at every sink and prints what was found; 69 when one of them was not reached or would not take records. */
 export async function probe({ flags }: Arguments, env: Environment): Promise<ExitCode> {
   const { config, exposed, warnings } = loadConfig({
     flags,
@@ -39,7 +39,7 @@ function describeFindings(sink: SinkConfig, findings: readonly Finding[]): strin
   const where = sink.type === "elasticsearch" ? ` (${sink.urls.join(", ")})` : "";
   const width = Math.max(...findings.map((finding) => finding.what.length));
   const lines = findings.flatMap(({ ok, what, detail, hint }) => [
-    `  ${ok ? "ok  " : "FAIL"}  ${what.padEnd(width)}  ${detail}`,
+    `  ${!ok ? "FAIL" : hint === undefined ? "ok  " : "note"}  ${what.padEnd(width)}  ${detail}`,
     ...(hint === undefined ? [] : [`        ${" ".repeat(width)}  ${hint}`]),
   ]);
   return `${[`${sink.name}${where}`, ...lines].join("\n")}\n`;

@@ -36,6 +36,7 @@ export async function probeElasticsearch(
     }
     findings.push(await lookAtClock(carrier, first, clock, signal));
     findings.push(await lookAtTemplate(config, carrier, signal));
+    findings.push(...(await lookAtRights(config, carrier, signal)));
     findings.push(await roundTrip(config, carrier, signal));
     return findings;
   } finally {
@@ -108,8 +109,9 @@ async function lookAtClock(carrier: Carrier, root: Control, clock: Clock, signal
   const direction = differenceMs > 0 ? "ahead of" : "behind";
   if (size <= CLOCK_DIFFERENCE_MAX_MS)
     return { ok: true, what: "clock", detail: `the server's differs by about ${formatDuration(size)}` };
+  // Records arrive all the same.
   return {
-    ok: false,
+    ok: true,
     what: "clock",
     detail: `the server's clock is ${formatDuration(size)} ${direction} this machine's`,
     hint: "Records seem to come late or from the future: set up NTP on both",
@@ -136,6 +138,21 @@ async function lookAtTemplate(config: ElasticsearchConfig, carrier: Carrier, sig
     detail: found.problem.message,
     hint: "Grant `manage_index_templates`, or set `manage_template: false` and make a template yourself",
   };
+}
+
+/** What a request that stores nothing cannot show. Nothing where there are no credentials or the server does not tell. */
+async function lookAtRights(config: ElasticsearchConfig, carrier: Carrier, signal: AbortSignal): Promise<Finding[]> {
+  if (carrier.credentials.header() === undefined) return [];
+  const what = "rights";
+  const name = destinationName(config);
+  const body = { index: [{ names: [name], privileges: ["create_doc"] }] };
+  const path = "/_security/user/_has_privileges";
+  const answer = await callControl(carrier, { method: "POST", path, body }, signal);
+  const has = "kind" in answer || answer.status !== 200 ? undefined : member(answer.json, "has_all_requested");
+  if (has === true) return [{ ok: true, what, detail: `the credentials may create documents in ${name}` }];
+  if (has !== false) return [];
+  const hint = "They need `create_doc` and `auto_configure` there";
+  return [{ ok: false, what, detail: `the credentials may not create documents in ${name}`, hint }];
 }
 
 /**

@@ -81,8 +81,11 @@ describe("probe", () => {
   test("measures the clock by what the server says of its health", async () => {
     serve(recorded("9.5.3", "root"), [], 600_000);
     const clock = (await probe()).get("clock");
-    expect(clock?.ok).toBe(false);
     expect(clock?.detail).toMatch(/(?:10m|599s|601s) ahead of/);
+    expect(clock, "it is reached, and refuses nothing").toMatchObject({
+      ok: true,
+      hint: expect.stringContaining("NTP") as unknown,
+    });
   });
 
   test("measures the clock by the Date of a proxy", async () => {
@@ -99,6 +102,19 @@ describe("probe", () => {
       detail: expect.stringContaining("`auth`") as unknown,
     });
     expect(findings.size).toBe(2);
+  });
+
+  test.each([true, false])("asks whether the credentials may write there: %s", async (may) => {
+    serve(recorded("9.5.3", "root"));
+    const asked: unknown[] = [];
+    rig.server.controls.unshift((method, path, body) => {
+      if (path !== "/_security/user/_has_privileges") return undefined;
+      asked.push([method, JSON.parse(body)]);
+      return ok({ has_all_requested: may });
+    });
+    const findings = await probe({ auth: { apiKey: { read: () => "aWQ6c2VjcmV0" } }, dataStream: "logs-x-y" });
+    expect(findings.get("rights")).toMatchObject({ ok: may, detail: expect.stringContaining("logs-x-y") as unknown });
+    expect(asked).toEqual([["POST", { index: [{ names: ["logs-x-y"], privileges: ["create_doc"] }] }]]);
   });
 
   test("says that nothing listens", async () => {
