@@ -14,6 +14,7 @@ import { type Directory, activeAtMs } from "./directory.ts";
 import { Hints } from "./hints.ts";
 import { KnownFamilies } from "./known.ts";
 import { Openings } from "./openings.ts";
+import { Orphans } from "./orphans.ts";
 import { Patterns } from "./patterns.ts";
 import { Reclaim } from "./reclaim.ts";
 import { Reports } from "./reports.ts";
@@ -114,7 +115,8 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
     if (nowMs - activeAtMs(directory) < SWEEP_HOT_MS) return;
     if (above === undefined || nowMs - above.changedAtMs >= HOT_FOR_MS) hints.arm(directory);
   };
-  const sweep = new Sweep({ directories, roster, clock, slice, reports, isNeeded, arm, tidy });
+  const orphans = new Orphans({ ...stages, directories });
+  const sweep = new Sweep({ directories, orphans, roster, clock, slice, reports, isNeeded, arm, tidy });
 
   function onOrphan({ family }: Source): void {
     const directory = directories.all.get(dirname(family.base));

@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import { collect } from "../core/collect.ts";
 import { systemCode } from "../core/errors.ts";
 import {
@@ -16,16 +15,12 @@ import { emptyListing, listDirectory } from "./listing.ts";
 import { nextLookMs } from "./pace.ts";
 import type { Reclaim } from "./reclaim.ts";
 import type { Roots } from "./roots.ts";
-import type { Source } from "./source.ts";
 import { Tree, type TreeOptions } from "./tree.ts";
 
 /** A file system may keep times in steps of two seconds: a directory that changed just now may change again unseen. */
 const MTIME_STEP_MS = 2_000;
 /** A listing that takes so long leaves megabytes behind. */
 const LISTING_COLLECTED_MS = 50;
-/** How long an orphan waits at least, and at most where something in its directory cannot be opened. */
-const ORPHAN_PATIENCE_MS = 1_000;
-const ORPHAN_PATIENCE_MAX_MS = 10_000;
 /** A directory that changes while it is listed is listed again at once, this often. */
 const LISTINGS_MAX = 3;
 
@@ -155,41 +150,6 @@ export class Directories {
       ? SWEEP_WARM_MS
       : Math.min(LISTING_AGAIN_MAX_MS, Math.max(SWEEP_COLD_MS, LISTING_AGAIN_FACTOR * listingMs));
     return Math.abs(ageMs) < MTIME_STEP_MS || nowMs - listedAtMs >= maxAgeMs;
-  }
-
-  /**
-   * Lists the directories in which copies of what was truncated may be: once at once, and once more before an orphan is given
-   * up, because a copy that is renamed while its directory is listed can be missed.
-   */
-  async lookForCopies(): Promise<void> {
-    const { roster, clock } = this.#o;
-    const { contents } = roster;
-    this.beginSweep();
-    for (const orphan of contents.orphans) {
-      const { orphanedAtMs } = orphan;
-      const ageMs = clock.monotonicMs() - orphanedAtMs;
-      const sinceMs = orphanedAtMs + (ageMs < ORPHAN_PATIENCE_MS ? 0 : ORPHAN_PATIENCE_MS);
-      const unknown = this.#placesOf(orphan).filter(({ knownFromMs }) => knownFromMs < sinceMs);
-      for (const directory of unknown) if (contents.orphans.has(orphan)) await this.check(directory, true, false);
-      const isKnown = unknown.every(({ knownFromMs }) => knownFromMs >= sinceMs);
-      if (!contents.orphans.has(orphan) || sinceMs === orphanedAtMs) continue;
-      if (isKnown || ageMs >= ORPHAN_PATIENCE_MAX_MS) contents.abandon(orphan);
-    }
-  }
-
-  /** When the first of them is to be given up. */
-  get orphansDueMs(): number {
-    const { orphans } = this.#o.roster.contents;
-    return Math.min(...Array.from(orphans, ({ orphanedAtMs }) => orphanedAtMs + ORPHAN_PATIENCE_MS));
-  }
-
-  /** Where copies of its content may be: beside its file, or anywhere while that one is out of sight. */
-  #placesOf(orphan: Source): Directory[] {
-    const { family, formerFamily, latest } = orphan;
-    const isDeleted = latest !== orphan && latest.status === "unlinked";
-    if (!isDeleted && this.#o.volume.lookAt(latest.path)?.id !== latest.id) return [...this.all.values()];
-    const paths = new Set([family, formerFamily ?? family].map(({ base }) => dirname(base)));
-    return [...paths].map((path) => this.all.get(path)).filter((directory) => directory !== undefined);
   }
 
   async #list(directory: Directory, folder: Folder, mtimeBeforeNs: bigint): Promise<void> {

@@ -4,6 +4,7 @@ import { DIRECTORIES_COST_FACTOR, HINT_COST_FACTOR, HINT_MIN_MS, SWEEP_COLD_MS, 
 import { checkSource } from "./check.ts";
 import type { Directories } from "./directories.ts";
 import type { Directory } from "./directory.ts";
+import type { Orphans } from "./orphans.ts";
 import type { Reports } from "./reports.ts";
 import type { Roster } from "./roster.ts";
 import type { Slice } from "./slice.ts";
@@ -11,6 +12,7 @@ import type { Source } from "./source.ts";
 
 export interface SweepOptions {
   readonly directories: Directories;
+  readonly orphans: Orphans;
   readonly roster: Roster;
   readonly clock: Clock;
   readonly slice: Slice;
@@ -124,8 +126,8 @@ export class Sweep {
       const sourcesAtMs = await this.#checkSources(isFull, hinted);
       // Not before their files were looked at: what was found to be busy is left alone.
       for (const directory of hinted) this.#o.arm(directory);
-      await this.#o.directories.lookForCopies();
-      const orphansAtMs = Math.max(this.#o.directories.orphansDueMs, startMs + SWEEP_HOT_MS);
+      await this.#o.orphans.look();
+      const orphansAtMs = Math.max(this.#o.orphans.dueMs, startMs + SWEEP_HOT_MS);
       const rootsAtMs = Math.max(this.#rootsDueMs, this.#directoriesNotBeforeMs);
       wakeAtMs = Math.min(directoriesAtMs, sourcesAtMs, orphansAtMs, rootsAtMs);
       const nowMs = this.#o.clock.monotonicMs();
