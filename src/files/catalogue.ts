@@ -153,7 +153,7 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   /** Looks at everything, also at what waits for room among the open files. False when that was cut short. */
   async function sweepAll(): Promise<boolean> {
     let isWhole = await sweep.full();
-    while (isWhole && roster.parking.isPatient) {
+    while (isWhole && directories.isPatient) {
       await sleep(SWEEP_HOT_MS / 4);
       isWhole = await sweep.next();
     }

@@ -90,6 +90,14 @@ export class Directories {
     return records;
   }
 
+  /** There are new files that wait until others are finished, which is soon. */
+  get isPatient(): boolean {
+    if (!this.#o.roster.parking.isPatient) return false;
+    // One that was put off may be gone since: nobody waits then.
+    for (const { waiting } of this.all.values()) if (waiting !== undefined) return true;
+    return false;
+  }
+
   /** False while something in the directory is known to exist and could not be looked at. */
   isComplete(path: string): boolean {
     const directory = this.all.get(path);

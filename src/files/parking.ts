@@ -52,7 +52,7 @@ export class Parking implements Descriptors {
     return this.#room.isFull;
   }
 
-  /** The last new file found no room, and will soon. */
+  /** The last new file that asked found no room, and will soon. */
   get isPatient(): boolean {
     return this.#room.isPatient;
   }

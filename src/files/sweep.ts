@@ -175,8 +175,7 @@ export class Sweep {
     }
     const tookMs = slice.spentMs - spentBeforeMs;
     // Files that wait for others to be finished are opened as soon as those are.
-    const pauseMs =
-      isFull || this.#o.roster.parking.isPatient ? 0 : Math.min(SWEEP_COLD_MS / 2, DIRECTORIES_COST_FACTOR * tookMs);
+    const pauseMs = isFull || directories.isPatient ? 0 : Math.min(SWEEP_COLD_MS / 2, DIRECTORIES_COST_FACTOR * tookMs);
     this.#directoriesNotBeforeMs = clock.monotonicMs() + pauseMs;
     return nextMs;
   }

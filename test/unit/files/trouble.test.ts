@@ -1,6 +1,7 @@
 import { mkdirSync, utimesSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { TAIL_QUIET_ROTATED_MS } from "../../../src/core/limits.ts";
+import { SWEEP_HOT_MS, TAIL_QUIET_ROTATED_MS } from "../../../src/core/limits.ts";
 import type { StateStore } from "../../../src/core/state.ts";
 import { Follower, LogDirectory, leaveNothing, openDescriptorsBelow } from "./follower.ts";
 
@@ -127,4 +128,20 @@ test("a file with a time in the future is followed like any other", async () => 
   await follower.catchUp();
   logs.appendToFile("app.log", "two");
   expect(await follower.waitForLines(2, 2_000)).toEqual(["one", "two"]);
+});
+
+test("a file that waits for a descriptor at the start and is deleted meanwhile is not waited for", async () => {
+  await follower.stop();
+  logs.appendToFile("a.log", "one");
+  logs.appendToFile("b.log", "two");
+  follower = await Follower.prepare({ root: logs.root, inputs: [{ paths: [logs.path] }], maxOpenFiles: 1 });
+  let isStarted = false;
+  const started = follower.catalogue.start().then(() => (isStarted = true));
+  await follower.waitFor(() => follower.openNames().length === 1, 1_000);
+  await sleep(SWEEP_HOT_MS);
+  expect(isStarted).toBe(false);
+  logs.deleteFile(follower.openNames()[0] === "a.log" ? "b.log" : "a.log");
+  await follower.waitFor(() => isStarted, 5_000);
+  expect(isStarted).toBe(true);
+  await started;
 });
