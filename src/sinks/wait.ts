@@ -46,6 +46,7 @@ export class Naps {
 
   /** Whoever aborts the signal has to wake everybody. */
   async nap(ms: number, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
     const sleeper = new AbortController();
     this.#sleepers.add(sleeper);
     try {
