@@ -32,6 +32,13 @@ export class Application {
   #left: readonly { content: Content; atMs: number }[] = [];
   /** What is still to be written of lines that were begun. */
   readonly #rest = new Map<Content, string>();
+  /** Files that came from the other directory. */
+  readonly #movedAcross = new Set<number>();
+  /**
+   * Those of them that were copied and truncated where they are now. They keep a name there: nothing would tell whose copy that
+   * was, had pannier not looked meanwhile (docs/guarantees.md, "Moved, copied and gone again").
+   */
+  readonly #copiedAbroad = new Set<number>();
   #dates = 0;
 
   constructor(root: string, model: Model, rotatedMax = ROTATED_MAX) {
@@ -142,6 +149,7 @@ export class Application {
   copyTruncate(name: string): void {
     const path = this.path(name);
     const content = this.open(name);
+    if (this.#movedAcross.has(content.fd)) this.#copiedAbroad.add(content.fd);
     this.endLine(content);
     this.#makeRoom(path);
     copyFileSync(path, `${path}.1`);
@@ -160,6 +168,7 @@ export class Application {
   /** Into a directory that is not watched: who has it open reads on. */
   moveAway(name: string): void {
     const path = this.path(name);
+    if (this.#mustStay(path)) return;
     this.#leave(path, this.path(`elsewhere/${this.#dates++}-${basename(name)}`), true);
   }
 
@@ -168,8 +177,9 @@ export class Application {
     const path = this.path(name);
     const [a, b] = DIRECTORIES;
     const other = join(this.#root, dirname(name) === a ? b : a, basename(name));
-    if (existsSync(other)) return;
+    if (existsSync(other) || this.#mustStay(this.path(name))) return;
     this.#leave(path, other);
+    this.#movedAcross.add(this.#model.contents.get(other)!.fd);
   }
 
   /** In place: the application's descriptor goes on at the new end. */
@@ -180,6 +190,7 @@ export class Application {
   }
 
   delete(name: string, keepsWriting: boolean): void {
+    if (this.#mustStay(this.path(name))) return;
     const content = this.#unlink(this.path(name));
     if (keepsWriting) this.#left = [...this.#left, { content, atMs: performance.now() }];
     else this.#close(content);
@@ -188,6 +199,7 @@ export class Application {
   /** A new file, already with lines in it, is renamed over the old one. */
   replace(name: string, count: number, shape: LineShape, hasHeader: boolean): void {
     const path = this.path(name);
+    if (this.#mustStay(path)) return;
     const temporary = this.path(`elsewhere/new-${this.#dates++}`);
     const fd = this.#openFile(temporary);
     if (this.#model.contents.has(path)) this.#close(this.#model.unlink(path));
@@ -205,6 +217,11 @@ export class Application {
     this.#descriptors.clear();
   }
 
+  #mustStay(path: string): boolean {
+    const content = this.#model.contents.get(path);
+    return content !== undefined && this.#copiedAbroad.has(content.fd);
+  }
+
   #openFile(path: string): number {
     const fd = openSync(path, "a");
     this.#descriptors.add(fd);
@@ -214,6 +231,8 @@ export class Application {
   #close(content: Content): void {
     this.#left = this.#left.filter((late) => late.content.fd !== content.fd);
     this.#descriptors.delete(content.fd);
+    this.#movedAcross.delete(content.fd);
+    this.#copiedAbroad.delete(content.fd);
     closeSync(content.fd);
   }
 
