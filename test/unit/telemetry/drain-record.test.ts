@@ -70,9 +70,13 @@ describe("format of the drain record", () => {
 
   test("10,000 files take a moment, not the deadline", () => {
     const files = Array.from({ length: 10_000 }, (_, i) => file(`/logs/${i}.log`, 1_000 + i, { es: 1_000 }));
-    const startedMs = performance.now();
-    formatDrainRecord("deadline", 1, files, 4_096);
-    expect(performance.now() - startedMs).toBeLessThan(500);
+    // The fastest of some: a busy machine has other things to do meanwhile.
+    const tookMs = Array.from({ length: 5 }, () => {
+      const startedMs = performance.now();
+      formatDrainRecord("deadline", 1, files, 4_096);
+      return performance.now() - startedMs;
+    });
+    expect(Math.min(...tookMs)).toBeLessThan(500);
   });
 });
 
