@@ -11,6 +11,7 @@ import {
   isJournaled,
   isLonger,
   isSameFile,
+  isUnread,
   isYounger,
 } from "./evidence.ts";
 import type { Entry, Family } from "./family.ts";
@@ -166,7 +167,7 @@ export class Copies {
     const { record } = orphan;
     if (record === held || isJournaled(record, look)) return Infinity;
     if (look.birthtimeIsReal && look.birthtimeMs < record.birthtimeMs) return -1;
-    if (record.key === "") return orphan.startOffset === 0 && look.size >= orphan.size ? 0 : -1;
+    if (record.key === "") return isUnread(record) && orphan.startOffset === 0 && look.size >= orphan.size ? 0 : -1;
     if (!heads.has(record)) return -1;
     const places = this.#o.places(orphan);
     const proven = provenBytes(places, fd, look.size);

@@ -33,16 +33,16 @@ export function isYounger(look: Look, { source, wasKnown }: Original): boolean {
  */
 export function isCopy(record: FileRecord, { fd, look, heads }: Sibling): boolean {
   if (look.birthtimeIsReal && look.birthtimeMs < record.birthtimeMs) return false;
-  if (record.key === "") return look.size >= record.seenBytes && isUnread(record);
+  if (record.key === "") return isUnread(record) && look.size >= record.seenBytes;
   if (!heads.has(record)) return false;
   const places = Array.from(record.cursors.values(), ({ committed, tail }) => ({ offset: committed, tail }));
   const proven = provenBytes(places, fd, look.size);
   return proven > 0 || (proven === 0 && (isJournaled(record, look) || furthest(record) === 0));
 }
 
-/** Without a key nothing was ever sent of it, unless it is read from its end. */
-function isUnread({ cursors }: FileRecord): boolean {
-  return [...cursors.values()].every(({ start }) => start === 0);
+/** There are bytes in it, and no sink has any of them behind itself: skipped, or counted as lost. */
+export function isUnread({ seenBytes, cursors }: FileRecord): boolean {
+  return seenBytes > 0 && [...cursors.values()].every(({ committed }) => committed === 0);
 }
 
 export function furthest({ cursors }: FileRecord): number {

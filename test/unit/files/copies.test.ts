@@ -434,3 +434,21 @@ test("what a copy has comes before what its file got next, also when that file h
     await follower.catchUp();
   }
 });
+
+test("a content of which not one line was read, and that is lost, is in no later file", async () => {
+  await follow();
+  logs.writeFile("app.log", "begun");
+  await follower.catchUp();
+  logs.truncateFile("app.log");
+  for (let i = 0; i < 3; i++) {
+    await follower.catchUp();
+    follower.letPass(2_000);
+  }
+  expect(follower.lostBytes).toBe(5);
+  const lines = await whileDown(() => {
+    logs.deleteFile("app.log");
+    logs.appendToFile("app.log", "one", "two");
+    logs.rotateFile("app.log");
+  });
+  expect(lines).toEqual(["one", "two"]);
+});
