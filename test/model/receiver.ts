@@ -21,6 +21,7 @@ export class HttpReceiver implements Receiver {
   #faultyRequests = 0;
   #server: Server | undefined;
   readonly #sockets = new Set<Socket>();
+  readonly #unanswered = new Set<ServerResponse>();
   #port = 0;
 
   static async start(): Promise<HttpReceiver> {
@@ -46,10 +47,10 @@ export class HttpReceiver implements Receiver {
   }
 
   async heal(): Promise<void> {
-    if (this.#fault === undefined) return;
-    const wasMute = this.#fault === "mute" || this.#fault === "muteTaken";
     this.#fault = undefined;
-    if (wasMute) for (const socket of this.#sockets) socket.destroy();
+    // The fault may be over while somebody still waits for an answer that does not come.
+    for (const response of this.#unanswered) response.destroy();
+    this.#unanswered.clear();
     while (this.#server === undefined) await this.#listen();
   }
 
@@ -109,7 +110,7 @@ export class HttpReceiver implements Receiver {
   }
 
   #answerBulk(body: Buffer, response: ServerResponse, fault: Fault | undefined): void {
-    if (fault === "mute") return;
+    if (fault === "mute") return this.#leave(response);
     if (fault === "busy" || fault === "unavailable") return refuse(response, fault === "busy" ? 429 : 503);
     const lines = body.toString().split("\n");
     const count = (lines.length - 1) / 2;
@@ -122,7 +123,7 @@ export class HttpReceiver implements Receiver {
       const isBusy = fault === "some" && i % 2 === 1;
       items.push(isBusy ? BUSY_ITEM : this.index.take(lines[2 * i], lines[2 * i + 1]) ? CREATED : CONFLICT);
     }
-    if (fault === "muteTaken") return;
+    if (fault === "muteTaken") return this.#leave(response);
     const answer = bulkAnswerOf(items);
     if (fault === "swallow") response.destroy();
     else if (fault === "half") {
@@ -130,6 +131,12 @@ export class HttpReceiver implements Receiver {
       response.write(answer.slice(0, answer.length >> 1), () => response.destroy());
     } else if (fault === "slow") setTimeout(() => response.writeHead(200, HEADERS).end(answer), SLOW_MS);
     else response.writeHead(200, HEADERS).end(answer);
+  }
+
+  /** Without an answer, until it is healed. */
+  #leave(response: ServerResponse): void {
+    this.#unanswered.add(response);
+    response.on("close", () => this.#unanswered.delete(response));
   }
 
   #answerOther(request: IncomingMessage, response: ServerResponse): void {
