@@ -1,10 +1,11 @@
 import { createRequire } from "node:module";
-import type { FileRecord } from "./core/state.ts";
+import type { SourceFile } from "./core/source.ts";
+import { type FileRecord, noTerms } from "./core/state.ts";
 import type { FileCatalogue } from "./files/catalogue.ts";
 import { describeLosses } from "./losses.ts";
 import type { ConfigStatus } from "./reload.ts";
 import type { Shipping } from "./shipping.ts";
-import { describeLedger, ledgerOf } from "./state/ledger.ts";
+import { describeLedger, type Ledger, ledgerOf } from "./state/ledger.ts";
 
 export type AgentState = "starting" | "running" | "draining";
 
@@ -83,9 +84,16 @@ function* describeFiles(agent: StatusOf): Generator<object> {
       dialect: ahead?.dialect ?? null,
       lag_bytes: lagBytes,
       lag_seconds: lagBytes === 0 ? 0 : Math.max(0, Math.round(agent.monotonicMs - waitsSinceMs)) / 1000,
-      ledger: behind === undefined ? null : ledgers[behind.record.sink],
+      ledger: behind === undefined ? describeLedger(journaledLedger(file)) : ledgers[behind.record.sink],
       ledgers,
     };
   }
   yield* describeLosses(agent.records, agent.catalogue.files, pipelines);
+}
+
+/** While no pipeline has the file, as in the middle of a reload, the journal knows where the last one was. */
+function journaledLedger({ record, size }: SourceFile): Ledger {
+  const [behind] = [...record.cursors.values()].toSorted((a, b) => a.committed - b.committed);
+  if (behind === undefined) return { seen: size, unread: size, inFlight: 0, ...noTerms() };
+  return ledgerOf(behind, size, behind.committed);
 }
