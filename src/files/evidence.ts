@@ -1,4 +1,4 @@
-import type { FileRecord } from "../core/state.ts";
+import type { CopyPlace, FileRecord } from "../core/state.ts";
 import { beginAlike, provenBytes } from "./comparison.ts";
 import type { Heads } from "./head.ts";
 import type { Look, Opened } from "./open.ts";
@@ -41,8 +41,8 @@ export function isCopy(record: FileRecord, { fd, look, heads }: Sibling): boolea
 }
 
 /** There are bytes in it, and no sink has any of them behind itself: skipped, or counted as lost. */
-export function isUnread({ seenBytes, cursors }: FileRecord): boolean {
-  return seenBytes > 0 && [...cursors.values()].every(({ committed }) => committed === 0);
+export function isUnread(record: FileRecord): boolean {
+  return record.seenBytes > 0 && furthest(record) === 0;
 }
 
 export function furthest({ cursors }: FileRecord): number {
@@ -50,11 +50,11 @@ export function furthest({ cursors }: FileRecord): number {
 }
 
 export function isJournaled({ copy }: FileRecord, look: Look): boolean {
-  return copy?.inode === look.inode && copy.device === look.device && copy.birthtimeMs === look.birthtimeMs;
+  return copy !== undefined && isSameFile(copy, look);
 }
 
-/** Two contents that one file had, one after the other, perhaps in another place. */
-export function isSameFile(a: FileRecord, b: FileRecord): boolean {
+/** One file, whatever its content and its place. */
+export function isSameFile(a: CopyPlace, b: CopyPlace): boolean {
   return a.inode === b.inode && a.device === b.device && a.birthtimeMs === b.birthtimeMs;
 }
 

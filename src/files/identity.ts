@@ -1,4 +1,5 @@
 import type { FileRecord, StateStore } from "../core/state.ts";
+import { furthest } from "./evidence.ts";
 import { fileKey, hashHead, headOf } from "./head.ts";
 import type { Look } from "./open.ts";
 
@@ -150,8 +151,7 @@ export class Identity {
 }
 
 function isSameContent(record: FileRecord, look: Look, bytes: Bytes): boolean {
-  let committed = 0;
-  for (const cursor of record.cursors.values()) committed = Math.max(committed, cursor.committed);
+  const committed = furthest(record);
   // Where no bytes can be compared, a file that has shrunk has another content.
   if (look.size < Math.max(record.headBytes, committed === 0 ? record.seenBytes : committed)) return false;
   const bornTogether = record.birthtimeMs > 0 && record.birthtimeMs === look.birthtimeMs;
