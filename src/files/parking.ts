@@ -103,6 +103,12 @@ export class Parking implements Descriptors {
     this.#roster.setStatus(source, "rotated");
   }
 
+  /** It was taken for gone, and is found again: it has a name, and nobody has to look for a copy of it. */
+  comeBack(source: Source): void {
+    this.#roster.contents.forget(source);
+    source.status = "rotated";
+  }
+
   /**
    * Looks whether it has grown, and lets go of it when every sink has it or when it is gone. While it is needed, its path is
    * taken as it is: there may be thousands, and nothing is opened.
@@ -112,6 +118,7 @@ export class Parking implements Descriptors {
     if (isNeeded(source) && isUnchanged(source)) return;
     const look = volume.lookAt(source.path);
     if (look?.id === source.id) {
+      this.#roster.move(source, source.path);
       this.see(source, look);
       if (source.isParked && !isNeeded(source)) this.#roster.close(source, look);
       return;

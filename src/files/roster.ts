@@ -71,6 +71,7 @@ export class Roster {
   move(source: Source, path: string): void {
     source.path = path;
     source.missingSinceMs = undefined;
+    if (source.isParked && source.status === "unlinked") this.parking.comeBack(source);
     if (source.record.lastPath !== path) this.#o.state.moveFile(source.record, path);
   }
 
@@ -117,7 +118,9 @@ export class Roster {
     if (size > source.size) this.#touch(source);
     source.size = size;
     source.mtimeMs = mtimeMs;
-    if (size - source.record.seenBytes >= SEEN_STEP_BYTES) this.noteSize(source);
+    // What has left its name is about to be deleted: whoever finds it gone knows only what is journaled.
+    const stepBytes = source.status === "live" ? SEEN_STEP_BYTES : 1;
+    if (size - source.record.seenBytes >= stepBytes) this.noteSize(source);
     this.#o.events.grown(source);
   }
 

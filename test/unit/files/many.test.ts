@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { SWEEP_COLD_MS } from "../../../src/core/limits.ts";
+import { PARKED_MISSING_MS, SWEEP_COLD_MS } from "../../../src/core/limits.ts";
 import { Follower, LogDirectory, leaveNothing } from "./follower.ts";
 
 let logs: LogDirectory;
@@ -110,4 +111,23 @@ test("files that no sink finishes give way to new ones after a moment", async ()
   expect([...follower.catalogue.files]).toHaveLength(count);
   expect(performance.now() - startedMs).toBeLessThan(10_000);
   expect(follower.saidCodes()).toContain("max_open_files_parked");
+});
+
+test("a file without a descriptor that comes back just after it was given up for gone is followed as before", async () => {
+  for (let i = 0; i < 6; i++) logs.appendToFile(`${i}.log`, `${i}`);
+  const options = { root: logs.root, inputs: [{ paths: [logs.path] }], maxOpenFiles: 2, holdsBack: true };
+  follower = await Follower.start(options);
+  const parked = [...follower.catalogue.files].find(({ fd }) => fd < 0)!;
+  const name = parked.path.slice(logs.path.length + 1);
+  renameSync(logs.at(name), join(logs.root, "away"));
+  await follower.catalogue.sweep();
+  follower.letPass(PARKED_MISSING_MS);
+  await follower.waitFor(() => parked.status === "unlinked", SWEEP_COLD_MS);
+  renameSync(join(logs.root, "away"), logs.at(name));
+  await follower.catalogue.sweep();
+  expect(parked.status).toBe("live");
+  await sleep(1_500);
+  await follower.catalogue.sweep();
+  expect(follower.file(name)).toBe(parked);
+  expect(follower.events).not.toContain(`closed ${name}`);
 });

@@ -50,6 +50,16 @@ test("a rotated file keeps the path under which it was first seen, and its new o
   expect(record.lastPath).toBe(logs.at("app.log.1"));
 });
 
+test("what a file gets after its rotation is journaled as seen, although it is little", async () => {
+  logs.appendToFile("app.log", "one");
+  await follow("app.log", { holdsBack: true });
+  logs.rotateFile("app.log");
+  await follower.catchUp();
+  logs.appendToFile("app.log.1", "two");
+  await follower.catchUp();
+  expect(follower.file("app.log.1")?.record.seenBytes).toBe("one\ntwo\n".length);
+});
+
 test("a file that is renamed without a successor is rotated, and precedes the one that is made later", async () => {
   logs.appendToFile("app.log", "one");
   await follow();
