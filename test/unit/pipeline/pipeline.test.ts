@@ -131,3 +131,19 @@ test("a commit that the journal had no room for goes with the next one that it t
   await pipeline.stop();
   expect(commits).toEqual([[1], [1, 2]]);
 });
+
+test("a file that could not be read is not taken up again behind the stop (invariant 10)", async () => {
+  let turns = 0;
+  const pipeline = makePipeline({
+    turn() {
+      turns++;
+      return "failed";
+    },
+  });
+  pipeline.addFile(makeFile(1));
+  while (turns === 0) await sleep(1);
+  await pipeline.stop();
+  await sleep(1_200);
+  expect(pipeline.cursors.get(1)?.queued).toBe(false);
+  expect(turns).toBe(1);
+});
