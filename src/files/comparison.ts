@@ -10,7 +10,7 @@ const block: Buffer = Buffer.alloc(BLOCK_BYTES);
 const other: Buffer = Buffer.alloc(BLOCK_BYTES);
 
 /** Whether the bytes of a file right before `offset` are `tail`. */
-export function endsWith(fd: number, offset: number, tail: Buffer): boolean {
+function endsWith(fd: number, offset: number, tail: Buffer): boolean {
   const count = readSync(fd, block, 0, tail.length, offset - tail.length);
   return count === tail.length && block.compare(tail, 0, tail.length, 0, tail.length) === 0;
 }

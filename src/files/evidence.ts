@@ -1,3 +1,4 @@
+import type { Place } from "../core/source.ts";
 import type { CopyPlace, FileRecord } from "../core/state.ts";
 import { beginAlike, provenBytes } from "./comparison.ts";
 import type { Heads } from "./head.ts";
@@ -35,14 +36,18 @@ export function isCopy(record: FileRecord, { fd, look, heads }: Sibling): boolea
   if (look.birthtimeIsReal && look.birthtimeMs < record.birthtimeMs) return false;
   if (record.key === "") return isUnread(record) && look.size >= record.seenBytes;
   if (!heads.has(record)) return false;
-  const places = Array.from(record.cursors.values(), ({ committed, tail }) => ({ offset: committed, tail }));
-  const proven = provenBytes(places, fd, look.size);
+  const proven = provenBytes(committedPlaces(record), fd, look.size);
   return proven > 0 || (proven === 0 && (isJournaled(record, look) || furthest(record) === 0));
 }
 
 /** There are bytes in it, and no sink has any of them behind itself: skipped, or counted as lost. */
 export function isUnread(record: FileRecord): boolean {
   return record.seenBytes > 0 && furthest(record) === 0;
+}
+
+/** Where the sinks have come to in it, as the journal knows. */
+export function committedPlaces({ cursors }: FileRecord): Place[] {
+  return Array.from(cursors.values(), ({ committed, tail }) => ({ offset: committed, tail }));
 }
 
 export function furthest({ cursors }: FileRecord): number {

@@ -1,12 +1,13 @@
+import type { Place } from "../core/source.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
-import { furthest } from "./evidence.ts";
+import { committedPlaces, furthest } from "./evidence.ts";
 import { fileKey, hashHead, headOf } from "./head.ts";
 import type { Look } from "./open.ts";
 
-/** What is asked of a file's bytes: the first ones, and whether those before an offset are a remembered tail. */
+/** What is asked of a file's bytes: the first ones, and whether those before remembered places are there; see provenBytes. */
 export interface Bytes {
   readonly first: Buffer;
-  endsWith(offset: number, tail: Buffer): boolean;
+  proven(places: readonly Place[]): number;
 }
 
 export interface Identified {
@@ -160,17 +161,10 @@ function isSameContent(record: FileRecord, look: Look, bytes: Bytes): boolean {
   // Nothing was ever sent of a file without a key: it is enough that it is probably the same one.
   if (record.key === "") return samePlace;
   if (record.device !== look.device && !samePlace) return false;
-  return hasHead(record, bytes.first) && hasTails(record, look.size, bytes);
+  return hasHead(record, bytes.first) && bytes.proven(committedPlaces(record)) >= 0;
 }
 
 /** Whether a file that begins with `first` begins with the head of a record. */
 function hasHead(record: FileRecord, first: Buffer): boolean {
   return first.length >= record.headBytes && hashHead(first.subarray(0, record.headBytes)) === record.headHash;
-}
-
-/** Whether a file has, as far as it reaches, the bytes before what each sink has committed. */
-function hasTails({ cursors }: FileRecord, sizeBytes: number, bytes: Bytes): boolean {
-  for (const { committed, tail } of cursors.values())
-    if (tail.length > 0 && committed <= sizeBytes && !bytes.endsWith(committed, tail)) return false;
-  return true;
 }

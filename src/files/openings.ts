@@ -1,6 +1,7 @@
 import { closeSync } from "node:fs";
+import type { Place } from "../core/source.ts";
 import type { FileRecord } from "../core/state.ts";
-import { endsWith } from "./comparison.ts";
+import { provenBytes } from "./comparison.ts";
 import type { Entry, Family } from "./family.ts";
 import { readFirst } from "./head.ts";
 import type { Identified } from "./identity.ts";
@@ -35,7 +36,7 @@ export class Openings {
     const { fd, look } = opened;
     let identified: Identified | undefined;
     try {
-      const bytes = { first: readFirst(fd), endsWith: endsWith.bind(undefined, fd) };
+      const bytes = { first: readFirst(fd), proven: (places: readonly Place[]) => provenBytes(places, fd, look.size) };
       identified = this.#o.roster.identity.identify(look, bytes, how.onlyKnown);
     } finally {
       if (identified === undefined) closeSync(fd);

@@ -46,7 +46,7 @@ const FIRST = Buffer.from("first line\nsecond line\n");
 
 /** A file that begins with these bytes and has the tails that are asked for, or has not. */
 function bytes(first: Buffer = FIRST, hasTail = true): Bytes {
-  return { first, endsWith: () => hasTail };
+  return { first, proven: (places) => (hasTail || places.every(({ tail }) => tail.length === 0) ? 0 : -1) };
 }
 
 /** The file was followed, shipped up to byte 50, and closed. */
