@@ -1,4 +1,15 @@
-import { closeSync, existsSync, fstatSync, fsyncSync, mkdirSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, ExitCode, PannierError, systemCode } from "../core/errors.ts";
 
@@ -37,10 +48,13 @@ function make(path: string): void {
   }
 }
 
+/** Others that start at the same time may have the same file open: that is no trouble. */
+const PROBE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW;
+
 function probe(path: string): void {
   try {
     rmSync(path, { force: true });
-    const fd = openSync(path, "wx", 0o600);
+    const fd = openSync(path, PROBE_FLAGS, 0o600);
     try {
       writeSync(fd, Buffer.alloc(PROBE_BYTES));
       fsyncSync(fd);

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, linkSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, linkSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ExitCode, PannierError, systemCode } from "../core/errors.ts";
 import { LOCK_ANSWER_TIMEOUT_MS, LOCK_PID_TIMEOUT_MS } from "../core/limits.ts";
@@ -9,6 +9,8 @@ import type { Handler } from "./socket.ts";
 
 const LOCK_NAME = /^lock\.(\d{1,15})$/;
 const CANDIDATE_NAME = /^lock-new\./;
+/** A candidate has its name for milliseconds, for the first of them without listening: it would be taken for dead. */
+const CANDIDATE_OLD_MS = 60_000;
 /** Each turn of the loop means that another starter moved; they are few. */
 const ATTEMPTS_MAX = 1_000;
 const PID_REQUEST = "pid";
@@ -159,12 +161,15 @@ function lockNumbers(path: string): number[] {
 async function sweep(directory: SocketDirectory, mine: number): Promise<void> {
   for (const name of readdirSync(directory.path)) {
     const match = LOCK_NAME.exec(name);
-    const dead =
-      match === null
-        ? CANDIDATE_NAME.test(name) && (await refuses(directory.address(name)))
-        : Number(match[1]) < mine - 1;
-    if (dead) rmSync(join(directory.path, name), { force: true });
+    const isDead = match === null ? await isDeadCandidate(directory, name) : Number(match[1]) < mine - 1;
+    if (isDead) rmSync(join(directory.path, name), { force: true });
   }
+}
+
+async function isDeadCandidate(directory: SocketDirectory, name: string): Promise<boolean> {
+  if (!CANDIDATE_NAME.test(name)) return false;
+  const mtimeMs = statSync(join(directory.path, name), { throwIfNoEntry: false })?.mtimeMs;
+  return mtimeMs !== undefined && Date.now() - mtimeMs > CANDIDATE_OLD_MS && refuses(directory.address(name));
 }
 
 async function refuses(address: string): Promise<boolean> {
