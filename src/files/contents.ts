@@ -1,5 +1,7 @@
 import type { Clock } from "../core/clock.ts";
+import type { Place, SourceFile } from "../core/source.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
+import { provenBytes } from "./comparison.ts";
 import type { FileEvents } from "./events.ts";
 import { headOf, readFirst } from "./head.ts";
 import { type Look, type Opened, lookAtOpen } from "./open.ts";
@@ -10,6 +12,8 @@ export interface ContentsOptions {
   readonly state: StateStore;
   readonly clock: Clock;
   readonly events: FileEvents;
+  /** Where the sinks are in a file. */
+  places(file: SourceFile): readonly Place[];
   /** Its directory is to be listed soon: a copy of what it held may be there. */
   onOrphan(orphan: Source): void;
 }
@@ -28,6 +32,11 @@ export class Contents {
   constructor(options: ContentsOptions, roster: Roster) {
     this.#o = options;
     this.#roster = roster;
+  }
+
+  /** Whether the open file, of this size, still has what was read of it, as far as that reaches. */
+  isIntact(source: Source, sizeBytes: number): boolean {
+    return provenBytes(this.#o.places(source), source.fd, sizeBytes) >= 0;
   }
 
   /**

@@ -117,9 +117,9 @@ export class Copies {
 
   #notice(source: Source): void {
     if (source.isAtCopy) return;
-    const isShorter = lookAtOpen(source.fd, source.path).size < source.size;
-    const isIntact = !isShorter && provenBytes(this.#o.places(source), source.fd, Infinity) >= 0;
-    if (!isIntact) this.#o.roster.contents.replace(source);
+    const { contents } = this.#o.roster;
+    const { size } = lookAtOpen(source.fd, source.path);
+    if (size < source.size || !contents.isIntact(source, size)) contents.replace(source);
   }
 
   /** The open file that the journal says this is a copy of, wherever it is now. */

@@ -27,7 +27,8 @@ export class Parking implements Descriptors {
   readonly #o: ParkingOptions;
   readonly #roster: Roster;
   readonly #room: Room;
-  readonly #parked = new Set<Source>();
+  /** With their sizes when they were closed. */
+  readonly #parked = new Map<Source, number>();
 
   constructor(options: ParkingOptions, roster: Roster) {
     this.maxOpenFiles = options.maxOpenFiles;
@@ -68,7 +69,7 @@ export class Parking implements Descriptors {
     closeSync(source.fd);
     source.fd = -1;
     source.missingSinceMs = undefined;
-    this.#parked.add(source);
+    this.#parked.set(source, source.size);
   }
 
   /** The file has a descriptor, perhaps again. False when it cannot be opened now. */
@@ -78,11 +79,18 @@ export class Parking implements Descriptors {
     if (look?.id !== source.id || !this.#room.make(this, false)) return false;
     const opened = this.#o.volume.open(look);
     if (opened === undefined) return false;
+    const { contents } = this.#roster;
+    const { size, mtimeMs } = opened.look;
+    const closedSize = this.#parked.get(source) ?? source.size;
     source.fd = opened.fd;
     this.#parked.delete(source);
-    this.#roster.contents.forget(source);
-    if (opened.look.size < source.size) this.#roster.contents.replace(source);
-    else this.#roster.noteWrite(source, opened.look.size, opened.look.mtimeMs);
+    contents.forget(source);
+    if (size < source.size) contents.replace(source);
+    else {
+      // What it grew by while nobody could read it belongs to what it is now.
+      if (!contents.isIntact(source, size)) source.size = closedSize;
+      this.#roster.noteWrite(source, size, mtimeMs);
+    }
     return source.fd >= 0;
   }
 

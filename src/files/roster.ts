@@ -1,6 +1,6 @@
 import { closeSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
-import type { SourceFile, SourceStatus } from "../core/source.ts";
+import type { Place, SourceFile, SourceStatus } from "../core/source.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
 import { Contents } from "./contents.ts";
 import { Dormant } from "./dormant.ts";
@@ -25,6 +25,8 @@ export interface RosterOptions {
   readonly volume: Volume;
   readonly events: FileEvents;
   readonly isNeeded: (source: SourceFile) => boolean;
+  /** Where the sinks are in a file. */
+  places(file: SourceFile): readonly Place[];
   /** A copy of what it held may be in its directory, which is to be listed soon. */
   onOrphan(orphan: Source): void;
 }
@@ -113,8 +115,15 @@ export class Roster {
     return [...family.members, ...[...this.moved].filter(({ formerFamily }) => formerFamily === family)];
   }
 
-  /** Was written to. One that is no longer for it was perhaps overwritten: whoever reads on compares the tail. */
+  /**
+   * Was written to: more was added, or it was overwritten, or cut and has grown past its end since. The latter's size would be
+   * taken for that of the old content, and what a copy of that lacks for lost. One that is parked is compared when it is opened.
+   */
   noteWrite(source: Source, size: number, mtimeMs: number): void {
+    if (source.fd >= 0 && !this.contents.isIntact(source, size)) {
+      this.contents.replace(source);
+      return;
+    }
     if (size > source.size) this.#touch(source);
     source.size = size;
     source.mtimeMs = mtimeMs;
@@ -151,6 +160,7 @@ export class Roster {
 
   /** Journals its size, so that a later start can tell how much is lost. Without that, less is known, and nothing else is worse. */
   noteSize(source: Source): void {
+    if (source.isParked) return;
     try {
       this.#o.state.noteSize(source.record, source.size);
     } catch {

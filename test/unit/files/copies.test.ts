@@ -452,3 +452,35 @@ test("a content of which not one line was read, and that is lost, is in no later
   });
   expect(lines).toEqual(["one", "two"]);
 });
+
+test("a file that grew past its end right after it was cut: that its copy is shorter is no loss", async () => {
+  logs.appendToFile("app.log", "one", "two");
+  await follow();
+  logs.copyFile("app.log");
+  await follower.catchUp();
+  logs.truncateFile("app.log");
+  logs.appendToFile("app.log", "three", "four", "five", "six");
+  await follower.catchUp();
+  expect(follower.events).toContain("replaced app.log");
+  follower.letPass(TAIL_QUIET_ROTATED_MS);
+  await follower.catchUp();
+  follower.letPass(TAIL_QUIET_ROTATED_MS);
+  await follower.catchUp();
+  expect(follower.openNames()).toEqual(["app.log"]);
+  expect(follower.lines).toEqual(["one", "two", "three", "four", "five", "six"]);
+  expect(follower.lostBytes).toBe(0);
+});
+
+test("a file that grew past its end right after it was cut, with no copy: only what was seen of it is lost", async () => {
+  logs.appendToFile("app.log", "one", "two");
+  await follow();
+  logs.appendToFile("app.log", "three");
+  await follower.catalogue.sweep();
+  logs.truncateFile("app.log");
+  logs.appendToFile("app.log", "four", "five", "six", "seven");
+  await follower.catchUp();
+  follower.letPass(2_000);
+  await follower.catchUp();
+  expect(follower.lines).toEqual(["one", "two", "four", "five", "six", "seven"]);
+  expect(follower.lostBytes).toBe("three\n".length);
+});
