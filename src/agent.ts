@@ -125,6 +125,15 @@ class Agent {
   }
 
   async run(): Promise<ExitCode> {
+    try {
+      return await this.#work();
+    } catch (error) {
+      await this.#abandon();
+      throw error;
+    }
+  }
+
+  async #work(): Promise<ExitCode> {
     const { once, signals, log } = this.#o;
     await this.#listeners.follow(this.#shipping.config);
     this.#shipping.start();
@@ -188,6 +197,13 @@ class Agent {
     await this.#listeners.stop();
     record.finish(complete ? "complete" : signals.second.aborted ? "second_signal" : "deadline");
     return complete ? ExitCode.ok : ExitCode.undelivered;
+  }
+
+  /** Ends all that runs, without waiting for a sink: what is in flight is read again from the last commit. */
+  async #abandon(): Promise<void> {
+    const { pipelines } = this.#shipping;
+    await Promise.allSettled([this.#reloader.stop(), ...pipelines.map((pipeline) => pipeline.stop())]);
+    await Promise.allSettled([this.#catalogue.stop(), this.#listeners.stop()]);
   }
 
   /** Takes a configuration over that was found to be valid. */

@@ -26,6 +26,15 @@ export async function run({ flags, once }: Arguments, env: Environment): Promise
   if (loaded.exposed !== undefined) log.warn("password_in_arguments", loaded.exposed);
   for (const warning of loaded.warnings) log.warn("config_warning", warning);
   logPlan(loaded, log);
+  const fail = (error: unknown): ExitCode => {
+    logFatal(error, log, loaded.config.logLevel === "debug");
+    log.close();
+    return exitCodeOf(error);
+  };
+  // Whatever was thrown past everybody left something half done that nobody knows of. The process ends as by `kill -9`, from
+  // which every start recovers, and writes nothing more that this could be in.
+  const onUncaught = (error: unknown): void => process.exit(fail(error));
+  process.prependListener("uncaughtException", onUncaught);
   try {
     const { runAgent } = await import("../../agent.ts");
     return await runAgent({
@@ -43,10 +52,9 @@ export async function run({ flags, once }: Arguments, env: Environment): Promise
       signals,
     });
   } catch (error) {
-    logFatal(error, log, loaded.config.logLevel === "debug");
-    log.close();
-    return exitCodeOf(error);
+    return fail(error);
   } finally {
+    process.off("uncaughtException", onUncaught);
     signals.close();
   }
 }
