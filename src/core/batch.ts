@@ -14,10 +14,12 @@ export const RecordFlag = {
   refused: 4,
   /** It goes under another id than the one in its wire bytes. */
   salted: 8,
+  /** Its id was found taken before it was ever stored: whatever comes of a later send, only a look-up tells whose event has it. */
+  disputed: 16,
 } as const;
 
 /** Behind these, the LineFlag bits of the record's line. */
-export const LINE_FLAGS_SHIFT = 4;
+export const LINE_FLAGS_SHIFT = 5;
 
 /**
  * Bytes in a sink's wire format and the list of records in them. The memory is taken once and used again and again.

@@ -59,7 +59,8 @@ export class RepairDesk {
       return this.#source.encodeAsText(batch, record, repair.reason, this.buffer, at);
     }
     // Under its new id the record was never sent, in no form.
-    batch.flags[record] = (batch.flags[record] & ~(RecordFlag.asText | RecordFlag.maybeSent)) | RecordFlag.salted;
+    const ofOldId = RecordFlag.asText | RecordFlag.maybeSent | RecordFlag.disputed;
+    batch.flags[record] = (batch.flags[record] & ~ofOldId) | RecordFlag.salted;
     return this.#source.salt(batch, record, this.buffer, at);
   }
 }

@@ -2,11 +2,10 @@ import { type Batch, RecordFlag } from "../core/batch.ts";
 import { CONFLICT_LOOKUP_MAX } from "../core/limits.ts";
 import type { PoisonWatch } from "./breakers.ts";
 import type { Desk } from "./desk.ts";
-import type { Conflict } from "./destination.ts";
+import type { Conflict, LookUp } from "./destination.ts";
 import { type Exchange, type Problem, Verdict } from "./exchange.ts";
 import type { Load } from "./load.ts";
 import type { Lane, Repair } from "./repair.ts";
-import { Backoff, pause } from "./wait.ts";
 
 /** Why a record is refused. */
 export interface Refusal {
@@ -47,7 +46,7 @@ export async function settleAnswer(delivery: Settling, lane: Lane, at: number): 
     if (load.left[at + k] === 1) continue;
     const verdict = exchange.verdicts[k];
     if (verdict === Verdict.conflict) {
-      if (conflicts.push(k) === CONFLICT_LOOKUP_MAX) await settleConflicts(delivery, lane, at, conflicts.splice(0));
+      conflicts.push(k);
       continue;
     }
     // The server may have stored a record and failed afterwards: a conflict is then what to expect.
@@ -58,7 +57,7 @@ export async function settleAnswer(delivery: Settling, lane: Lane, at: number): 
     if (refused) await rejectOne(delivery, lane, at, k);
     else waiting ??= delivery.desk.destination.explain(exchange, k);
   }
-  if (conflicts.length > 0) await settleConflicts(delivery, lane, at, conflicts);
+  waiting ??= await settleConflicts(delivery, lane, at, conflicts);
   delivery.desk.health.setRefusing(delivery.desk.refusals.worst());
   return waiting;
 }
@@ -72,7 +71,8 @@ function settleDelivered(delivery: Settling, lane: Lane, at: number): void {
     const verdict = exchange.verdicts[k];
     const flags = batch.flags[load.records[at + k]];
     const firstForm = (flags & (RecordFlag.asText | RecordFlag.refused)) === 0;
-    if (verdict === Verdict.delivered || (verdict === Verdict.conflict && (flags & RecordFlag.maybeSent) !== 0)) {
+    const expectsConflict = (flags & (RecordFlag.maybeSent | RecordFlag.disputed)) === RecordFlag.maybeSent;
+    if (verdict === Verdict.delivered || (verdict === Verdict.conflict && expectsConflict)) {
       delivery.deliver(lane, at + k);
       delivered++;
       if (firstForm) desk.refusals.accepted();
@@ -124,49 +124,62 @@ function reasonOf(exchange: Exchange, position: number): string | undefined {
 /**
  * Conflicts of records that were never sent before. The same event is there already (the state was lost, or somebody else
  * sent it): delivered. Another event has the id: this one goes out under a salted id, unless this start cannot tell, because
- * it found no proper end of the last one.
+ * it found no proper end of the last one. Returns why some of them wait: a server that does not answer is asked again when
+ * they are sent again, and found in conflict again. A guess would double or lose an event.
  */
 async function settleConflicts(
   delivery: Settling,
   lane: Lane,
   at: number,
   positions: readonly number[],
-): Promise<void> {
+): Promise<Problem | undefined> {
   const { batch, desk } = delivery;
   const { load } = lane;
-  desk.health.unexpectedConflicts += positions.length;
-  desk.log.warn(
-    "unexpected_conflict",
-    `${desk.name}: ids exist already that this agent has not sent before: an event that is the same counts as delivered, ` +
-      `another one is kept beside this one. Was \`state_dir\` lost, or does another agent read the same files?`,
-    { sink: desk.name, records: positions.length },
+  noteConflicts(
+    delivery,
+    positions.map((k) => load.records[at + k]),
   );
   const unknown = positions.filter((k) => {
     if (!desk.source.toleratesConflict(batch, load.records[at + k])) return true;
     delivery.deliver(lane, at + k);
     return false;
   });
-  if (unknown.length === 0) return;
-  const same = await lookUp(delivery, lane, at, unknown);
-  for (const k of unknown) {
-    if (same.has(k)) delivery.deliver(lane, at + k);
-    else {
-      load.left[at + k] = 1;
-      delivery.repairs.push({ form: "salted", record: load.records[at + k] });
+  while (unknown.length > 0) {
+    const asked = unknown.splice(0, CONFLICT_LOOKUP_MAX);
+    const result = await lookUp(delivery, lane, at, asked);
+    if (result.kind === "retry") return result.problem;
+    for (const k of asked) {
+      if (result.same.has(k)) delivery.deliver(lane, at + k);
+      else {
+        load.left[at + k] = 1;
+        delivery.repairs.push({ form: "salted", record: load.records[at + k] });
+      }
     }
+    await delivery.repair();
   }
-  await delivery.repair();
+  return undefined;
 }
 
-/** Asks until there is an answer: without one, a record would be sent twice. */
-async function lookUp(
-  delivery: Settling,
-  lane: Lane,
+/** Counts and says each once, however often it is sent until somebody can be asked. */
+function noteConflicts({ batch, desk }: Settling, records: readonly number[]): void {
+  const fresh = records.filter((record) => (batch.flags[record] & RecordFlag.disputed) === 0);
+  if (fresh.length === 0) return;
+  for (const record of fresh) batch.flags[record] |= RecordFlag.disputed;
+  desk.health.unexpectedConflicts += fresh.length;
+  desk.log.warn(
+    "unexpected_conflict",
+    `${desk.name}: ids exist already that this agent has not sent before: an event that is the same counts as delivered, ` +
+      `another one is kept beside this one. Was \`state_dir\` lost, or does another agent read the same files?`,
+    { sink: desk.name, records: fresh.length },
+  );
+}
+
+function lookUp(
+  { batch, desk }: Settling,
+  { exchange, load }: Lane,
   at: number,
   positions: readonly number[],
-): Promise<ReadonlySet<number>> {
-  const { batch, desk } = delivery;
-  const { exchange, load } = lane;
+): Promise<LookUp> {
   const conflicts = positions.map((position): Conflict => {
     const i = at + position;
     return {
@@ -176,11 +189,5 @@ async function lookUp(
       document: desk.destination.documentOf(load.buffer.subarray(load.starts[i], load.ends[i])),
     };
   });
-  const backoff = new Backoff(desk.times);
-  for (;;) {
-    const result = await desk.destination.lookUp(conflicts, desk.signal);
-    if (result.kind === "found") return result.same;
-    delivery.trouble(result.problem);
-    await pause(backoff.nextMs(), desk.signal);
-  }
+  return desk.destination.lookUp(conflicts, desk.signal);
 }

@@ -66,6 +66,25 @@ describe("an id that is taken though it was never sent", () => {
     expect(made.sink.status()).toMatchObject({ unexpectedConflicts: 1, state: "ok" });
   });
 
+  test("is looked up also behind a second send without an answer, since it was taken before (invariant 6)", async () => {
+    occupy(["r0"], OTHER_TIME);
+    let asked = 0;
+    rig.server.controls.push((_method, path) =>
+      path === "/_mget" && ++asked === 1 ? { status: 503, body: "" } : undefined,
+    );
+    let sends = 0;
+    rig.server.always = (_seen, response) => {
+      if (++sends !== 2) return undefined;
+      response.destroy();
+      return "taken";
+    };
+    const made = rig.open(records(1));
+    expect(await deliver(made)).toEqual([delivered]);
+    expect(rig.server.stored.get("r0")).toEqual(OTHER_TIME);
+    expect(rig.server.stored.get("r0~1")).toEqual(record("r0").document);
+    expect(made.sink.status().unexpectedConflicts).toBe(1);
+  });
+
   test("gets a second salt when the first salted id is taken too", async () => {
     occupy(["r0", "r0~1"], OTHER_TIME);
     const made = rig.open(records(1));

@@ -210,6 +210,23 @@ describe.each([1, 2])("%i request(s) in flight", (inFlight) => {
     },
   );
 
+  test("ids that are taken, and that nobody can be asked about, hold up none of the others", async () => {
+    let broken = true;
+    rig.server.controls.push((_method, path) => (broken && path === "/_mget" ? { status: 503, body: "" } : undefined));
+    const line = new Line(2, inFlight);
+    for (let n = 0; n < 80; n++) if (n % 10 === 7) rig.server.stored.set(`f0-${n}`, record(`f0-${n}`).document);
+    for (let i = 0; i < 8; i++) await line.ship([10, i % 3]);
+    const total = line.cursors.reduce((sum, { read }) => sum + read / LENGTH, 0);
+    await until(() => rig.server.stored.size === total);
+    await until(() => line.cursors[0].uncommitted.length <= 17);
+    expect(line.cursors[0].record.committed).toBe(0);
+    expect(line.status().unexpectedConflicts).toBe(8);
+    broken = false;
+    await until(() => line.isCommitted);
+    expect(line.wrong).toEqual([]);
+    expect(line.status().unexpectedConflicts).toBe(8);
+  });
+
   test("one record that is too much for the server for ever holds up none of the others", async () => {
     const big = "f0-3";
     rig.server.always = (seen) => {
