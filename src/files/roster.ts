@@ -128,8 +128,7 @@ export class Roster {
     source.size = size;
     source.mtimeMs = mtimeMs;
     // What has left its name is about to be deleted: whoever finds it gone knows only what is journaled.
-    const stepBytes = source.status === "live" ? SEEN_STEP_BYTES : 1;
-    if (size - source.record.seenBytes >= stepBytes) this.noteSize(source);
+    if (source.status !== "live" || size - source.record.seenBytes >= SEEN_STEP_BYTES) this.noteSize(source);
     this.#o.events.grown(source);
   }
 
