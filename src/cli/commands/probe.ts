@@ -13,7 +13,7 @@ import { serviceNameOf } from "../surroundings.ts";
 /** A sink that has not answered everything by then is reported as it stands. */
 const PROBE_TIMEOUT_MS = 30_000;
 
-/** Looks at every sink and prints what was found; 69 when one of them was not reached or would not take records. */
+/** Looks at every sink and prints what was found; 69 when one of them was not reached at all or would not take records. */
 export async function probe({ flags }: Arguments, env: Environment): Promise<ExitCode> {
   const { config, exposed, warnings } = loadConfig({
     flags,

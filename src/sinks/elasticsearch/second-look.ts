@@ -14,7 +14,7 @@ export async function askOfficialClient(config: ElasticsearchConfig, carrier: Ca
   const { ca, cert, key, serverName } = config.tls;
   const authorization = carrier.credentials.header();
   const client = new Client({
-    nodes: carrier.nodes.all.map(({ url }) => `${url.origin}${url.pathname}`),
+    nodes: carrier.nodes.all.filter(({ failures }) => failures === 0).map(({ url }) => `${url.origin}${url.pathname}`),
     maxRetries: 0,
     // The default clones a failed request byte by byte, secrets and all.
     redaction: { type: "remove" },

@@ -3,6 +3,7 @@ import { systemClock } from "../../../src/core/clock.ts";
 import type { ElasticsearchConfig } from "../../../src/core/config.ts";
 import { probeElasticsearch } from "../../../src/sinks/elasticsearch/probe.ts";
 import type { Finding } from "../../../src/sinks/finding.ts";
+import { freePort } from "../../support/free-port.ts";
 import { configOf } from "./helpers.ts";
 import { Rig } from "./rig.ts";
 import { type Answer, recorded } from "./server.ts";
@@ -76,6 +77,32 @@ describe("probe", () => {
   test("says what something else is not", async () => {
     rig.server.controls.push(() => ok({ hello: "world" }));
     expect((await probe()).get("version")).toMatchObject({ ok: false });
+  });
+
+  test("a dead address among several is named, and the sink is reached all the same", async () => {
+    serve(recorded("9.5.3", "root"));
+    const dead = `http://127.0.0.1:${await freePort()}`;
+    for (const urls of [
+      [dead, rig.url],
+      [rig.url, dead],
+    ]) {
+      const findings = await probeElasticsearch(configOf(urls, { manageTemplate: true }), systemClock, never);
+      expect(findings.filter(({ ok }) => !ok)).toEqual([]);
+      const reachable = findings.filter(({ what }) => what === "reachable");
+      expect(reachable).toHaveLength(2);
+      const note = reachable.find(({ hint }) => hint !== undefined);
+      expect(note?.detail).toContain(dead);
+      expect(findings.find(({ what }) => what === "official client")?.detail).toContain("agrees");
+    }
+  });
+
+  test("with every address dead, each is a failure", async () => {
+    const urls = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
+    const findings = await probeElasticsearch(configOf(urls), systemClock, never);
+    expect(findings.map(({ what, ok }) => [what, ok])).toEqual([
+      ["reachable", false],
+      ["reachable", false],
+    ]);
   });
 
   test("measures the clock by what the server says of its health", async () => {
