@@ -184,7 +184,13 @@ export const configSchema = v.strictObject({
     }),
     {},
   ),
-  admin: v.optional(listener("127.0.0.1:9600", "Address of `/status`, `/livez`, `/readyz` and `/-/drain-soon`."), {}),
+  admin: v.optional(
+    listener(
+      "127.0.0.1:9600",
+      "Address of `/status`, `/livez`, `/readyz` and `/-/drain-soon`. Ask for it by that address, another one or `localhost`: what names another host (403) may come from a web page.",
+    ),
+    {},
+  ),
   health: v.optional(
     listener("off", "Address of `/livez`, `/readyz` and `/-/drain-soon` alone, for kubelets and load balancers."),
     {},
