@@ -87,7 +87,7 @@ describe("probe", () => {
       [rig.url, dead],
     ]) {
       const findings = await probeElasticsearch(configOf(urls, { manageTemplate: true }), systemClock, never);
-      expect(findings.filter(({ ok }) => !ok)).toEqual([]);
+      expect(findings.filter((finding) => !finding.ok)).toEqual([]);
       const reachable = findings.filter(({ what }) => what === "reachable");
       expect(reachable).toHaveLength(2);
       const note = reachable.find(({ hint }) => hint !== undefined);
@@ -99,7 +99,7 @@ describe("probe", () => {
   test("with every address dead, each is a failure", async () => {
     const urls = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
     const findings = await probeElasticsearch(configOf(urls), systemClock, never);
-    expect(findings.map(({ what, ok }) => [what, ok])).toEqual([
+    expect(findings.map((finding) => [finding.what, finding.ok])).toEqual([
       ["reachable", false],
       ["reachable", false],
     ]);
