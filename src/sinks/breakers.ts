@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import { POISON_TRACKED_MAX, REFUSING_SHARE } from "../core/limits.ts";
+import { POISON_TRACKED_MAX, REFUSING_SHARE } from "../core/delivery-limits.ts";
 import type { DeliveryTimes } from "./times.ts";
 
 interface Suspect {

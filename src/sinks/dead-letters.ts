@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
 import path from "node:path";
 import type { DeadLettersConfig } from "../core/config.ts";
 import { describe, PannierError } from "../core/errors.ts";
-import { REPLAY_ROUND_LETTERS } from "../core/limits.ts";
+import { REPLAY_ROUND_LETTERS } from "../core/delivery-limits.ts";
 import type { LostLetter } from "../core/sink.ts";
 import { formatSize } from "../core/units.ts";
 import type { Problem } from "./exchange.ts";

@@ -1,5 +1,6 @@
 import { type Batch, Outcome, RecordFlag } from "../core/batch.ts";
-import { BATCH_MAX_RECORDS, TRIES_BEFORE_STEPPING_ASIDE } from "../core/limits.ts";
+import { TRIES_BEFORE_STEPPING_ASIDE } from "../core/delivery-limits.ts";
+import { BATCH_MAX_RECORDS } from "../core/limits.ts";
 import { PoisonWatch } from "./breakers.ts";
 import { type Desk, bury } from "./desk.ts";
 import type { Problem, Reply } from "./exchange.ts";

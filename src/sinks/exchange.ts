@@ -1,4 +1,5 @@
-import { BATCH_MAX_RECORDS, REASONS_MAX_CHARS } from "../core/limits.ts";
+import { REASONS_MAX_CHARS } from "../core/delivery-limits.ts";
+import { BATCH_MAX_RECORDS } from "../core/limits.ts";
 
 /** What the server said of one record. */
 export const Verdict = {

@@ -1,4 +1,5 @@
-import { BATCH_MAX_RECORDS, BUSY_BEFORE_HALVING } from "../core/limits.ts";
+import { BUSY_BEFORE_HALVING } from "../core/delivery-limits.ts";
+import { BATCH_MAX_RECORDS } from "../core/limits.ts";
 
 /** How many records of a batch go with one request, and what it has taught when such requests failed whole. */
 export class Portion {

@@ -1,5 +1,5 @@
 import { type Batch, RecordFlag } from "../core/batch.ts";
-import { REPAIR_MAX_RECORDS, REPAIR_MIN_BYTES } from "../core/limits.ts";
+import { REPAIR_MAX_RECORDS, REPAIR_MIN_BYTES } from "../core/delivery-limits.ts";
 import type { RecordSource } from "../core/sink.ts";
 import type { Exchange } from "./exchange.ts";
 import { Load } from "./load.ts";

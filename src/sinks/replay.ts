@@ -1,4 +1,5 @@
-import { REASONS_MAX, REPLAY_REQUEST_LETTERS, REPLAY_ROUND_LETTERS } from "../core/limits.ts";
+import { REPLAY_REQUEST_LETTERS, REPLAY_ROUND_LETTERS } from "../core/delivery-limits.ts";
+import { REASONS_MAX } from "../core/limits.ts";
 import type { Desk } from "./desk.ts";
 import { type Problem, Verdict } from "./exchange.ts";
 import type { Letter } from "./letter.ts";

@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
-import { BATCH_MAX_BYTES, BUSY_SIZE_STEPS_MAX, REQUEST_SIZE_FORGOTTEN_MS } from "../core/limits.ts";
+import { BUSY_SIZE_STEPS_MAX, REQUEST_SIZE_FORGOTTEN_MS } from "../core/delivery-limits.ts";
+import { BATCH_MAX_BYTES } from "../core/limits.ts";
 
 const FIRST_STEPS = 4;
 

@@ -1,5 +1,5 @@
 import { type Batch, RecordFlag } from "../core/batch.ts";
-import { CONFLICT_LOOKUP_MAX } from "../core/limits.ts";
+import { CONFLICT_LOOKUP_MAX } from "../core/delivery-limits.ts";
 import type { PoisonWatch } from "./breakers.ts";
 import type { Desk } from "./desk.ts";
 import type { Conflict, LookUp } from "./destination.ts";

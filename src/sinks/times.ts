@@ -6,7 +6,7 @@ import {
   POISON_TRIES,
   REFUSING_INTERVAL_MS,
   REFUSING_WINDOW_RECORDS,
-} from "../core/limits.ts";
+} from "../core/delivery-limits.ts";
 
 /** Times and counts of a delivery; tests pass shorter ones. */
 export interface DeliveryTimes {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { RETRY_AFTER_MAX_MS } from "../core/limits.ts";
+import { RETRY_AFTER_MAX_MS } from "../core/delivery-limits.ts";
 import { DeliveryAborted } from "../core/sink.ts";
 import type { DeliveryTimes } from "./times.ts";
 

@@ -4,7 +4,7 @@ import type { Agent as SecureAgent } from "node:https";
 import { http, loadHttps } from "../../core/builtins.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { TlsConfig } from "../../core/config.ts";
-import { CONNECTION_MAX_MS } from "../../core/limits.ts";
+import { CONNECTION_MAX_MS } from "../../core/delivery-limits.ts";
 
 /** The kept connections of a carrier. */
 export class Agents {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "../../core/clock.ts";
 import type { ElasticsearchConfig } from "../../core/config.ts";
-import { ERROR_BODY_MAX_BYTES, RETRY_AFTER_BELIEVED_MS } from "../../core/limits.ts";
+import { ERROR_BODY_MAX_BYTES, RETRY_AFTER_BELIEVED_MS } from "../../core/delivery-limits.ts";
 import { type Compressor, DeliveryAborted } from "../../core/sink.ts";
 import type { Conflict, Destination, LookUp } from "../destination.ts";
 import { type Exchange, type Problem, type Reply, Verdict } from "../exchange.ts";

@@ -3,7 +3,7 @@ import { http, loadHttps } from "../../core/builtins.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { ElasticsearchConfig } from "../../core/config.ts";
 import { describe, systemCode } from "../../core/errors.ts";
-import { ANSWER_MAX_MS, ANSWER_SILENCE_MAX_MS, CONNECT_TIMEOUT_MS } from "../../core/limits.ts";
+import { ANSWER_MAX_MS, ANSWER_SILENCE_MAX_MS, CONNECT_TIMEOUT_MS } from "../../core/delivery-limits.ts";
 import { Agents } from "./agents.ts";
 import { Credentials } from "./credentials.ts";
 import { decoded } from "./decode.ts";

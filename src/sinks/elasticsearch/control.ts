@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { CONTROL_BODY_MAX_BYTES } from "../../core/limits.ts";
+import { CONTROL_BODY_MAX_BYTES } from "../../core/delivery-limits.ts";
 import type { Carrier, Transfer } from "./carrier.ts";
 import { ErrorBody } from "./error-body.ts";
 import type { Node } from "./nodes.ts";

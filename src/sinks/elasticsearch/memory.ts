@@ -1,13 +1,12 @@
 import type { ElasticsearchConfig, PlanLine } from "../../core/config.ts";
 import {
-  CHUNK_BYTES,
   DEFLATE_STATE_BYTES,
   LETTER_ID_BYTES,
-  REASON_MAX_CHARS,
   REPAIR_MAX_RECORDS,
   REPLAY_ROUND_LETTERS,
   TLS_CONNECTION_BYTES,
-} from "../../core/limits.ts";
+} from "../../core/delivery-limits.ts";
+import { CHUNK_BYTES, REASON_MAX_CHARS } from "../../core/limits.ts";
 import { Exchange } from "../exchange.ts";
 import { Load } from "../load.ts";
 import { repairBufferBytes } from "../repair.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
-import { NODE_REST_FIRST_MS, NODE_REST_MAX_MS } from "../../core/limits.ts";
+import { NODE_REST_FIRST_MS, NODE_REST_MAX_MS } from "../../core/delivery-limits.ts";
 
 /** One address of the cluster. */
 export interface Node {

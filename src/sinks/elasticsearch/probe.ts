@@ -1,6 +1,6 @@
 import type { Clock } from "../../core/clock.ts";
 import type { ElasticsearchConfig } from "../../core/config.ts";
-import { CLOCK_DIFFERENCE_MAX_MS, PROBE_MS } from "../../core/limits.ts";
+import { CLOCK_DIFFERENCE_MAX_MS, PROBE_MS } from "../../core/delivery-limits.ts";
 import { formatDuration } from "../../core/units.ts";
 import type { Finding } from "../finding.ts";
 import { Carrier } from "./carrier.ts";

@@ -1,5 +1,5 @@
 import { collect } from "../../core/collect.ts";
-import { SCAVENGE_EVERY_BYTES, SCAVENGES_PER_COLLECTION } from "../../core/limits.ts";
+import { SCAVENGE_EVERY_BYTES, SCAVENGES_PER_COLLECTION } from "../../core/delivery-limits.ts";
 
 /**
  * Node reads sockets into new buffers of 64 KiB, which V8 hardly counts when it decides to collect. This process makes few
