@@ -3,6 +3,7 @@ import type { Place, SourceFile } from "../core/source.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
 import { provenBytes } from "./comparison.ts";
 import type { FileEvents } from "./events.ts";
+import type { Family } from "./family.ts";
 import { headOf, readFirst } from "./head.ts";
 import { type Look, type Opened, lookAtOpen } from "./open.ts";
 import type { Roster } from "./roster.ts";
@@ -109,12 +110,12 @@ export class Contents {
   }
 
   /** A copy has what is left of an orphan's content, or a longer one has more of it than the one it has. The journal knows it before anything is read from there. */
-  reseat(orphan: Source, { fd, look }: Opened): void {
+  reseat(orphan: Source, family: Family, { fd, look }: Opened): void {
     const { state, events } = this.#o;
     const roster = this.#roster;
     state.addCopy(orphan.record, look);
     roster.identity.hold(orphan.record);
-    roster.seat(orphan, fd, look);
+    roster.seat(orphan, family, fd, look);
     this.forget(orphan);
     roster.move(orphan, look.path);
     events.moved(orphan);

@@ -149,7 +149,7 @@ export class Copies {
     const [best] = proofs.filter(({ proof }) => proof >= 0).toSorted((a, b) => b.proof - a.proof);
     const source = best?.orphan ?? family.members.find((member) => isLonger(sibling, member));
     if (source !== undefined) {
-      roster.contents.reseat(source, sibling);
+      roster.contents.reseat(source, family, sibling);
       return source;
     }
     const asleep = family.dormant.find(({ record }) => record !== undefined && isCopy(record, sibling));

@@ -138,12 +138,13 @@ export class Roster {
     source.family.activeAtMs = source.quietSinceMs;
   }
 
-  /** Gives a source that has no file of its own any more, or only a copy, another file. */
-  seat(source: Source, fd: number, look: Look): void {
+  /** Gives a source that has no file of its own any more, or only a copy, another file. Its own may have been moved to another family. */
+  seat(source: Source, family: Family, fd: number, look: Look): void {
     if (source.fd >= 0) {
       source.family.putAside(new Dormant(undefined, lookAtOpen(source.fd, source.path), source.record));
       closeSync(source.fd);
     }
+    if (source.family !== family) this.#shift(source, family);
     if (this.#byId.get(source.id) === source) this.#byId.delete(source.id);
     this.parking.forget(source);
     source.fd = fd;
@@ -153,7 +154,7 @@ export class Roster {
     source.mtimeMs = look.mtimeMs;
     source.status = "rotated";
     this.#byId.set(look.id, source);
-    source.family.wake(look.id);
+    family.wake(look.id);
     this.#touch(source);
   }
 

@@ -1,9 +1,11 @@
 /**
- * The model test for as long as asked: `npm run soak -- --minutes 60 [--cases N] [--lanes N] [--seed N] [--core]`. A failure is
- * repeated with `--seed N --path P --replay R`, as printed.
+ * The model test for as long as asked: `npm run soak -- --minutes 60 [--cases N] [--lanes N] [--seed N] [--core] [--jitter MS]`.
+ * A failure is repeated with `--seed N --path P --replay R`, as printed, and `--repeat N` where it needs luck. With `--jitter` the
+ * core stands still for moments of up to so many milliseconds, as on a busy machine: that finds what depends on when it looks.
  */
 import { parseArgs } from "node:util";
 import { simulatedStage } from "./core.ts";
+import { jitter } from "./jitter.ts";
 import { realStage } from "./process.ts";
 import { playMany } from "./run.ts";
 
@@ -19,6 +21,8 @@ const { values } = parseArgs({
     path: { type: "string" },
     replay: { type: "string" },
     core: { type: "boolean", default: false },
+    jitter: { type: "string", default: "0" },
+    repeat: { type: "string", default: "1" },
   },
 });
 const seed = Number(values.seed);
@@ -31,23 +35,31 @@ function say(text: string): void {
 }
 
 say(`seed ${seed}`);
+if (Number(values.jitter) > 0) jitter(Number(values.jitter));
 try {
-  const { cases, documents } = await playMany({
-    stage: values.core ? simulatedStage : realStage,
-    lanes: isReplay ? 1 : Number(values.lanes),
-    cases: isReplay ? 1 : Number(values.cases),
-    seed,
-    maxMs: Number(values.minutes) * MINUTE_MS,
-    ...(values.path === undefined ? {} : { path: values.path }),
-    ...(values.replay === undefined ? {} : { replayPath: values.replay }),
-    onCase: (count) => {
-      if (performance.now() - reportedAt < REPORT_MS) return;
-      reportedAt = performance.now();
-      say(`${count} stories in ${Math.round((reportedAt - startedAt) / 1000)} s`);
-    },
-  });
+  const sum = { cases: 0, documents: 0 };
+  for (let i = isReplay ? Number(values.repeat) : 1; i > 0; i--) {
+    const { cases, documents } = await playMany({
+      stage: values.core ? simulatedStage : realStage,
+      lanes: isReplay ? 1 : Number(values.lanes),
+      cases: isReplay ? 1 : Number(values.cases),
+      seed,
+      maxMs: Number(values.minutes) * MINUTE_MS,
+      ...(values.path === undefined ? {} : { path: values.path }),
+      ...(values.replay === undefined ? {} : { replayPath: values.replay }),
+      onCase: (count) => {
+        if (performance.now() - reportedAt < REPORT_MS) return;
+        reportedAt = performance.now();
+        say(`${count} stories in ${Math.round((reportedAt - startedAt) / 1000)} s`);
+      },
+    });
+    sum.cases += cases;
+    sum.documents += documents;
+  }
   const seconds = Math.round((performance.now() - startedAt) / 1000);
-  say(`${cases} stories, ${documents} lines delivered, 0 lost, 0 doubled, 0 torn, in ${seconds} s; seed ${seed}`);
+  say(
+    `${sum.cases} stories, ${sum.documents} lines delivered, 0 lost, 0 doubled, 0 torn, in ${seconds} s; seed ${seed}`,
+  );
 } catch (error) {
   say(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;

@@ -453,6 +453,21 @@ test("a content of which not one line was read, and that is lost, is in no later
   expect(lines).toEqual(["one", "two"]);
 });
 
+test("a content that goes on with a copy in the directory that its file has left is known there, closed too", async () => {
+  mkdirSync(logs.at("other"));
+  logs.appendToFile("other/app.log", "one", "two");
+  await follow({ inputs: [{ paths: [logs.at("*.log"), logs.at("other/*.log")] }] });
+  logs.copyTruncate("other/app.log");
+  logs.renameFile("other/app.log", "app.log");
+  logs.appendToFile("app.log", "three");
+  await follower.catchUp();
+  follower.letPass(TAIL_QUIET_ROTATED_MS);
+  await follower.catchUp();
+  expect(follower.openNames()).toEqual([]);
+  logs.appendToFile("other/app.log", "four");
+  expect(await follower.catchUp()).toEqual(["one", "two", "three", "four"]);
+});
+
 test("a file that grew past its end right after it was cut: that its copy is shorter is no loss", async () => {
   logs.appendToFile("app.log", "one", "two");
   await follow();
