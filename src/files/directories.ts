@@ -161,7 +161,7 @@ export class Directories {
   }
 
   async #list(directory: Directory, folder: Folder, mtimeBeforeNs: bigint): Promise<void> {
-    const { clock, slice, reports } = this.#o;
+    const { clock, slice } = this.#o;
     const spentBeforeMs = slice.spentMs;
     const arrangedBeforeMs = this.#families.arrangingMs;
     const { entriesLeft } = this.#families;
@@ -170,10 +170,7 @@ export class Directories {
       // What is listed again was counted before.
       this.#families.entriesLeft = entriesLeft;
       const fromMs = clock.monotonicMs();
-      const listing = await listDirectory(directory.path, folder, this.#families.listing);
-      for (const code of ["directory_missing", "directory_unreadable"]) reports.healed(code, directory.path);
-      for (const path of listing.directories) this.#tree.addBelow(directory, path);
-      await this.#families.arrange(directory, folder, listing);
+      await this.#listOnce(directory, folder);
       const now = clock.monotonicMs();
       if (directory.mtimeNs !== mtimeNs) directory.changedAtMs = now;
       directory.listedAtMs = now;
@@ -189,6 +186,14 @@ export class Directories {
       if (after === undefined || after === mtimeNs || tries === LISTINGS_MAX) return;
       mtimeNs = after;
     }
+  }
+
+  /** The listing lives no longer than this call, so that it can be collected right after. */
+  async #listOnce(directory: Directory, folder: Folder): Promise<void> {
+    const listing = await listDirectory(directory.path, folder, this.#families.listing);
+    for (const code of ["directory_missing", "directory_unreadable"]) this.#o.reports.healed(code, directory.path);
+    for (const path of listing.directories) this.#tree.addBelow(directory, path);
+    await this.#families.arrange(directory, folder, listing);
   }
 
   async #vanish(directory: Directory): Promise<void> {
