@@ -26,6 +26,7 @@ const LATE_MAX_MS = 2_000;
 export class Application {
   readonly #model: Model;
   readonly #root: string;
+  readonly #nowMs: () => number;
   readonly #rotatedMax: number;
   readonly #descriptors = new Set<number>();
   /** Files that were renamed or unlinked while the application still writes to them, the latest last. */
@@ -41,9 +42,11 @@ export class Application {
   readonly #copiedAbroad = new Set<number>();
   #dates = 0;
 
-  constructor(root: string, model: Model, rotatedMax = ROTATED_MAX) {
+  /** `nowMs`: the time that pannier lives in. */
+  constructor(root: string, model: Model, nowMs: () => number, rotatedMax = ROTATED_MAX) {
     this.#root = root;
     this.#model = model;
+    this.#nowMs = nowMs;
     this.#rotatedMax = rotatedMax;
     for (const directory of [...DIRECTORIES, "elsewhere"]) mkdirSync(join(root, directory), { recursive: true });
   }
@@ -122,7 +125,7 @@ export class Application {
     const late = this.#left.at(-1);
     if (late === undefined) return;
     const { content } = late;
-    const isInTime = performance.now() - late.atMs < LATE_MAX_MS;
+    const isInTime = this.#nowMs() - late.atMs < LATE_MAX_MS;
     const isRead = content.path !== undefined || (isInTime && this.#model.nameless.has(content));
     if (!isRead && content.begun !== undefined) content.begun.must = false;
     this.endLine(content);
@@ -192,7 +195,7 @@ export class Application {
   delete(name: string, keepsWriting: boolean): void {
     if (this.#mustStay(this.path(name))) return;
     const content = this.#unlink(this.path(name));
-    if (keepsWriting) this.#left = [...this.#left, { content, atMs: performance.now() }];
+    if (keepsWriting) this.#left = [...this.#left, { content, atMs: this.#nowMs() }];
     else this.#close(content);
   }
 
@@ -260,7 +263,7 @@ export class Application {
     const content = this.#model.contents.get(from)!;
     if (away) this.#model.unlink(from);
     else this.#model.rename(from, to);
-    this.#left = [...this.#left, { content, atMs: performance.now() }];
+    this.#left = [...this.#left, { content, atMs: this.#nowMs() }];
   }
 
   #unlink(path: string): Content {

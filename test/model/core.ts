@@ -108,6 +108,10 @@ class PannierCore implements Subject {
     return isComplete && isAlive;
   }
 
+  nowMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
   async pass(ms: number): Promise<void> {
     this.#clock.letPass(ms);
     await this.#life?.step(ms);

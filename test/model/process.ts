@@ -117,6 +117,10 @@ export class PannierProcess implements Subject {
     return exit.code === 0;
   }
 
+  nowMs(): number {
+    return performance.now();
+  }
+
   async pass(ms: number): Promise<void> {
     await sleep(ms);
   }

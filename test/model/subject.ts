@@ -21,6 +21,8 @@ export interface Subject {
   reload(variant: number): void;
   /** SIGTERM; true when all was committed before the deadline. */
   drain(): Promise<boolean>;
+  /** Its clock, which may be faster than ours. */
+  nowMs(): number;
   /** Time passes. */
   pass(ms: number): Promise<void>;
   /** What it says about the files that it has open. */

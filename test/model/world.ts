@@ -20,7 +20,7 @@ export class World {
 
   private constructor(place: string) {
     this.root = mkdtempSync(join(place, "pannier-model-"));
-    this.application = new Application(this.root, this.model);
+    this.application = new Application(this.root, this.model, () => this.subject.nowMs());
   }
 
   static async create(stage: Stage, seed = 0): Promise<World> {

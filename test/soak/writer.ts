@@ -13,7 +13,7 @@ import { seededRandom } from "../support/random.ts";
 const [root, seed] = process.argv.slice(2);
 const random = seededRandom(Number(seed));
 const model = new Model();
-const application = new Application(root, model, Infinity);
+const application = new Application(root, model, () => performance.now(), Infinity);
 const stop = new AbortController();
 let rotations = 0;
 process.on("SIGTERM", () => stop.abort());
