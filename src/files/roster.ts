@@ -120,10 +120,7 @@ export class Roster {
    * taken for that of the old content, and what a copy of that lacks for lost. One that is parked is compared when it is opened.
    */
   noteWrite(source: Source, size: number, mtimeMs: number): void {
-    if (source.fd >= 0 && !this.contents.isIntact(source, size)) {
-      this.contents.replace(source);
-      return;
-    }
+    if (source.fd >= 0 && !this.contents.isIntact(source, size)) return void this.contents.replace(source);
     if (size > source.size) this.#touch(source);
     source.size = size;
     source.mtimeMs = mtimeMs;
