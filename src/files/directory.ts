@@ -72,7 +72,7 @@ export async function wokenFamilies(directory: Directory, slice: Slice): Promise
   const woken: Family[] = [];
   for (const family of directory.families.values()) {
     if (!family.dormant.every(isUnchanged)) woken.push(family);
-    slice.looked();
+    slice.looked(family.dormant.length);
     if (slice.isOver()) await slice.rest();
   }
   return woken;

@@ -32,7 +32,6 @@ export async function readEntries(
     for (let entry = handle.readSync(); entry !== null; entry = handle.readSync()) {
       if (!options.count()) return false;
       take(isAscii(entry.name) ? entry.name : nameOf(Buffer.from(entry.name, "latin1")), entry);
-      options.slice.looked();
       if (options.slice.isOver()) await options.slice.rest();
     }
     return true;

@@ -94,7 +94,6 @@ export class Families {
         } else isComplete = isArranged && isComplete;
       }
       if (entries.length === 0 && family.isEmpty) directory.families.delete(base);
-      slice.looked();
       if (slice.isOver()) await slice.rest();
     }
     directory.hasLinks = listing.hasLinks;

@@ -3,8 +3,8 @@ import type { Clock } from "../core/clock.ts";
 import { collect } from "../core/collect.ts";
 import { SWEEP_SLICE_MS } from "../core/limits.ts";
 
-/** Looks after which young garbage is collected: each leaves one or two KiB behind. */
-const LOOKS_PER_COLLECTION = 512;
+/** Looks after which young garbage is collected: each leaves 0.6 KiB behind. */
+const LOOKS_PER_COLLECTION = 1_024;
 
 /** Keeps long work from holding the loop: `if (slice.isOver()) await slice.rest()`. */
 export class Slice {
@@ -34,11 +34,14 @@ export class Slice {
   }
 
   /**
-   * A file was looked at. V8 would let the garbage of thousands of looks fill all of its young space, 8 MiB, before it collects
-   * any of it, and an agent that does nothing else would have these 8 MiB for ever.
+   * So many files that are not open were looked at. V8 would let the garbage of thousands of looks fill all of its young space,
+   * 8 MiB, before it collects any of it, and an agent that does nothing else would have these 8 MiB for ever.
    */
-  looked(): void {
-    if (++this.#looks % LOOKS_PER_COLLECTION === 0) collect("minor");
+  looked(files: number): void {
+    this.#looks += files;
+    if (this.#looks < LOOKS_PER_COLLECTION) return;
+    this.#looks = 0;
+    collect("minor");
   }
 
   async rest(): Promise<void> {

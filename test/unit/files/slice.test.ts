@@ -25,8 +25,8 @@ async function collectionsDuring(work: () => void): Promise<number> {
 test("what thousands of looks leave behind is collected on the way, and a few looks collect nothing", async () => {
   const slice = new Slice(systemClock);
   const look = (times: number) => (): void => {
-    for (let i = 0; i < times; i++) slice.looked();
+    for (let i = 0; i < times; i++) slice.looked(1);
   };
-  expect(await collectionsDuring(look(500))).toBe(0);
-  expect(await collectionsDuring(look(9_500))).toBe(19);
+  expect(await collectionsDuring(look(1_000))).toBe(0);
+  expect(await collectionsDuring(look(9_300))).toBe(10);
 });
