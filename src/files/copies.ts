@@ -146,7 +146,12 @@ export class Copies {
     const { roster } = this.#o;
     const held = family.asleep(sibling.look)?.copyOf;
     const proofs = this.#orphans(family).map((orphan) => ({ orphan, proof: this.#proof(orphan, sibling, held) }));
-    const [best] = proofs.filter(({ proof }) => proof >= 0).toSorted((a, b) => b.proof - a.proof);
+    // Of two that began with the same header, the one of which it can hold all that was seen, and which was always here.
+    const misfit = ({ size, formerFamily }: Source): number =>
+      (size > sibling.look.size ? 2 : 0) + (formerFamily === undefined ? 0 : 1);
+    const [best] = proofs
+      .filter(({ proof }) => proof >= 0)
+      .toSorted((a, b) => b.proof - a.proof || misfit(a.orphan) - misfit(b.orphan));
     const source = best?.orphan ?? family.members.find((member) => isLonger(sibling, member));
     if (source !== undefined) {
       roster.contents.reseat(source, family, sibling);

@@ -468,6 +468,23 @@ test("a content that goes on with a copy in the directory that its file has left
   expect(await follower.catchUp()).toEqual(["one", "two", "three", "four"]);
 });
 
+for (const more of [[], ["two"]]) {
+  test(`two that were cut begin with one header, one of them moved beside the other, ${more.length} lines more in it`, async () => {
+    mkdirSync(logs.at("other"));
+    logs.appendToFile("app.log", "# header");
+    logs.appendToFile("other/app.log", "# header");
+    await follow({ inputs: [{ paths: [logs.at("*.log"), logs.at("other/*.log")] }] });
+    logs.writeFile("other/app.log", ["# header", ...more, ""].join("\n"));
+    await follower.catalogue.sweep();
+    logs.copyTruncate("app.log");
+    logs.rotateFile("app.log", false);
+    logs.copyTruncate("other/app.log");
+    logs.renameFile("other/app.log", "app.log");
+    expect(await follower.catchUp()).toEqual(["# header", "# header", ...more]);
+    expect(follower.lostBytes).toBe(0);
+  });
+}
+
 test("a file that grew past its end right after it was cut: that its copy is shorter is no loss", async () => {
   logs.appendToFile("app.log", "one", "two");
   await follow();
