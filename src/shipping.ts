@@ -183,6 +183,7 @@ export class Shipping {
       cursorOf: (batch, record) => pipeline.cursorOf(batch, record),
       cursors: () => pipeline.cursors.values(),
       sink: config.name,
+      leaving: (batch) => pipeline.leaving(batch),
     });
     const sink: Sink = (this.#o.createSink ?? createSink)({
       config,

@@ -43,6 +43,11 @@ export interface LostLetter {
 
 /** What a pipeline offers to its sink, for the rare cases that need more than bytes. */
 export interface RecordSource {
+  /**
+   * Bytes of the batch are about to leave, for the first time or again: resolves once the journal says that they may have been
+   * sent, however long that takes. Before that, and where no connection stands, none may leave. Rejects at the stop.
+   */
+  leaving(batch: Batch): Promise<void>;
   /** Reads the event again. The buffer is valid until the next call. */
   original(batch: Batch, record: number): Original;
   /**

@@ -55,6 +55,11 @@ export class Pipeline {
     return this.#shipper.cursorOf(batch, record);
   }
 
+  /** See RecordSource.leaving. */
+  leaving(batch: Batch): Promise<void> {
+    return this.#shipper.leaving(batch);
+  }
+
   /** Begins, once. */
   start(): void {
     if (this.#started) return;

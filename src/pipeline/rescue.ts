@@ -26,6 +26,7 @@ export class Rescue implements RecordSource {
   readonly #cursorOf: (batch: Batch, record: number) => Cursor;
   readonly #cursors: () => Iterable<Cursor>;
   readonly #sink: string;
+  readonly #leaving: (batch: Batch) => Promise<void>;
   readonly #hasher = new EventHasher();
   readonly #idBytes: Buffer = Buffer.alloc(EVENT_ID_MAX_BYTES);
 
@@ -39,6 +40,8 @@ export class Rescue implements RecordSource {
     /** Of all files that are followed. */
     cursors: () => Iterable<Cursor>;
     sink: string;
+    /** See RecordSource.leaving. */
+    leaving: (batch: Batch) => Promise<void>;
   }) {
     this.#buffer = options.buffer;
     this.#inputs = options.inputs;
@@ -47,6 +50,11 @@ export class Rescue implements RecordSource {
     this.#cursorOf = options.cursorOf;
     this.#cursors = options.cursors;
     this.#sink = options.sink;
+    this.#leaving = options.leaving;
+  }
+
+  leaving(batch: Batch): Promise<void> {
+    return this.#leaving(batch);
   }
 
   original(batch: Batch, record: number): Original {

@@ -14,7 +14,7 @@ import { dropCommitted, nextCommit, settleSegments } from "./settle.ts";
 /** Pause after the journal could not be written. */
 const RETRY_MS = 1_000;
 
-/** Takes sealed batches: marks them as sent, delivers them, gives the buffer back and commits in file order. */
+/** Takes sealed batches: marks them as sent when they leave, delivers them, gives the buffer back and commits in file order. */
 export class Shipper {
   readonly #sink: Sink;
   readonly #state: StateStore;
@@ -43,6 +43,15 @@ export class Shipper {
   ship(batch: Batch, cursors: readonly Cursor[]): void {
     for (const [i, segment] of batch.segments.entries()) this.#cursors.set(segment, cursors[i]);
     this.#track(this.#send(batch));
+  }
+
+  /** See RecordSource.leaving. A batch may hold records of segments that came from another one. */
+  leaving({ segments }: Batch): Promise<void> {
+    const marks = segments.flatMap((segment) => {
+      const cursor = this.#cursors.get(segment)?.record;
+      return cursor === undefined ? [] : [{ file: segment.file.record, cursor, to: segment.to }];
+    });
+    return this.#journal(() => this.#state.markSent(marks));
   }
 
   /** Commits what these cursors can commit, outside of a delivery. */
@@ -86,12 +95,9 @@ export class Shipper {
 
   async #send(batch: Batch): Promise<void> {
     const { segments } = batch;
+    // A destination that is down gets none of it; should the file go meanwhile, this is what is known to be lost.
     await this.#journal(() => {
-      const marks = segments.map((segment) => {
-        const { file, to } = segment;
-        return { file: file.record, cursor: this.#cursors.get(segment)!.record, to };
-      });
-      this.#state.markSent(marks);
+      for (const { file, to } of segments) this.#state.noteSize(file.record, to);
     });
     if (batch.count > 0) await this.#sink.deliver(batch);
     settleSegments(batch);

@@ -30,6 +30,7 @@ export function createSink(options: CreateSinkOptions): Sink | ReplayingSink {
     const { onOutputClosed } = options;
     return createStdoutSink({
       config,
+      source,
       log,
       clock,
       ...(onOutputClosed === undefined ? {} : { onClosed: onOutputClosed }),

@@ -33,6 +33,7 @@ export class Delivery implements Settling, Leftover {
   readonly #portion = new Portion();
   /** Why records have stepped aside in this pass. */
   #inVain: Waiting | undefined;
+  readonly #leaving = (): Promise<void> => this.desk.source.leaving(this.batch);
   readonly trouble = (problem: Problem): void => this.desk.health.trouble(this.#slot, problem);
 
   constructor(desk: Desk, slot: number) {
@@ -111,7 +112,7 @@ export class Delivery implements Settling, Leftover {
     for (let at = 0; at < load.count;) {
       throwIfAborted(signal);
       const count = load.run(at, this.#portion.records, requestSize.maxBytes());
-      exchange.begin(load.buffer, load.starts[at], load.ends[at + count - 1], count);
+      exchange.begin(load.buffer, load.starts[at], load.ends[at + count - 1], count, this.#leaving);
       const reply = await destination.send(exchange.lane, exchange, signal);
       if (exchange.resent) this.#noteSent(lane, at);
       if (reply.kind === "answered") {

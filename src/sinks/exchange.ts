@@ -76,6 +76,8 @@ class Labels {
   }
 }
 
+const nothingToDo = (): Promise<void> => Promise.resolve();
+
 /** One request: its wire bytes, and what became of each of its records, by position. Used again and again. */
 export class Exchange {
   /** The connection and compressor that it goes with. */
@@ -85,6 +87,8 @@ export class Exchange {
   from = 0;
   to = 0;
   count = 0;
+  /** To be waited for when a connection stands, before a byte goes out. */
+  leaving: () => Promise<void> = nothingToDo;
   readonly verdicts: Uint8Array = new Uint8Array(BATCH_MAX_RECORDS);
   /** It went out twice: an id that is taken may be its own. */
   resent = false;
@@ -102,7 +106,9 @@ export class Exchange {
     this.lane = lane;
   }
 
-  begin(buffer: Buffer, from: number, to: number, count: number): void {
+  /** `leaving`: see RecordSource.leaving; nothing to do for what is in no file any more. */
+  begin(buffer: Buffer, from: number, to: number, count: number, leaving: () => Promise<void> = nothingToDo): void {
+    this.leaving = leaving;
     this.buffer = buffer;
     this.from = from;
     this.to = to;

@@ -40,7 +40,7 @@ const STARTING = [
 
 /** What shipping does. */
 const SHIPPING = [
-  ...["file", "generation", "name", "cursor", "move", "gone", "sent", "commit", "letter"].flatMap(writing),
+  ...["file", "generation", "name", "cursor", "size", "move", "gone", "sent", "commit", "letter"].flatMap(writing),
   "request.before",
   "request.half",
   "request.sent",

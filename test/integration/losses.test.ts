@@ -94,3 +94,30 @@ test("some sent and some not: both are said, apart", async (context) => {
   const ledger = { delivered: committed, lost: HALF_A_LINE.length + sent };
   expect(status.files).toMatchObject([{ perhaps_lost: sent, ledger }]);
 });
+
+test.for<[when: string, delivered: number]>([
+  ["since before the start", 0],
+  ["after a while", 10],
+])("tried again and again at a destination that is down %s: never sent, so lost", async ([, delivered], context) => {
+  const world = await openWorld(context);
+  const path = world.path("app.log");
+  if (delivered === 0) await world.destination.close();
+  const agent = world.start();
+  await agent.waitForLog("started");
+  if (delivered > 0) {
+    world.write("app.log", delivered);
+    await agent.waitForStatus(({ files }) => (files[0]?.ledger.delivered ?? 0) > 0);
+    await world.destination.close();
+  }
+  const before = delivered === 0 ? 0 : statSync(path).size;
+  world.write("app.log", 10);
+  const { size } = statSync(path);
+  await agent.waitForStatus(
+    ({ files, sinks }) => files[0]?.ledger.in_flight === size - before && (sinks[0]?.retries ?? 0) >= 3,
+  );
+  await agent.kill9();
+  const { agent: next, status } = await restart(world, path);
+  expect(about(next)).toEqual([["bytes_lost", size - before, undefined]]);
+  expect(status.sinks[0]).toMatchObject({ lost_bytes: size - before, perhaps_lost_bytes: 0 });
+  expect(status.files).toMatchObject([{ status: "gone", size, perhaps_lost: 0, ledger: { lost: size - before } }]);
+});

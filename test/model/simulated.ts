@@ -64,6 +64,7 @@ export class SimulatedReceiver implements Receiver {
   async send(exchange: Exchange, signal: AbortSignal, step: () => void): Promise<Reply> {
     await nextTurn();
     const fault = this.#nextFault();
+    if (fault !== "refused") await exchange.leaving();
     step();
     const reply = await this.#answer(fault, exchange, signal, step);
     await nextTurn();

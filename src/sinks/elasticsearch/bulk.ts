@@ -75,6 +75,7 @@ export class BulkDestination implements Destination {
           ...(packed === undefined ? {} : { "content-encoding": "gzip" }),
         },
         body: packed ?? buffer.subarray(from, to),
+        leaving: exchange.leaving,
       },
       (status) => (status === 200 ? (chunk) => scanner.write(chunk) : (chunk) => errorBody.write(chunk)),
       signal,

@@ -29,6 +29,8 @@ export interface Request {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer;
+  /** Waited for when a connection stands, before a byte goes out. */
+  readonly leaving?: () => Promise<void>;
 }
 
 /**
@@ -148,8 +150,14 @@ export class Carrier {
       };
       const fail = (error: unknown): void => finish(this.#failed(node, error, connected));
       const isConnected = (): void => {
-        connected = true;
         clearTimeout(connecting);
+        if (request.leaving === undefined) leave();
+        else request.leaving().then(leave, (error: unknown) => void outgoing.destroy(error as Error));
+      };
+      const leave = (): void => {
+        if (outgoing.destroyed) return;
+        connected = true;
+        outgoing.end(request.body);
       };
       outgoing.once("socket", (socket) => {
         if (!socket.connecting && outgoing.reusedSocket) isConnected();
@@ -183,7 +191,6 @@ export class Carrier {
       outgoing.once("close", () => answered || fail(new Error("closed without an answer")));
       if (signal.aborted) abort();
       else signal.addEventListener("abort", abort, { once: true });
-      outgoing.end(request.body);
     });
   }
 

@@ -3,13 +3,14 @@ import type { Clock } from "../../core/clock.ts";
 import type { StdoutConfig } from "../../core/config.ts";
 import { describe } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
-import { DeliveryAborted, type Sink, type SinkState, type SinkStatus } from "../../core/sink.ts";
+import { DeliveryAborted, type RecordSource, type Sink, type SinkState, type SinkStatus } from "../../core/sink.ts";
 import { Turnstile } from "../wait.ts";
 import { type Output, openOutput } from "./output.ts";
 import { stdoutWire } from "./wire.ts";
 
 export interface StdoutSinkOptions {
   readonly config: StdoutConfig;
+  readonly source: Pick<RecordSource, "leaving">;
   readonly log: Log;
   readonly clock: Clock;
   /** The descriptor to write to; 1 where not set. */
@@ -56,6 +57,7 @@ class StdoutSink implements Sink {
 
   async #write(batch: Batch): Promise<void> {
     if (this.#state === "down") return this.#stopped;
+    await this.#options.source.leaving(batch);
     try {
       this.#output ??= openOutput(this.#options.fd ?? 1);
       await this.#output.write(batch.buffer.subarray(batch.starts[0], batch.ends[batch.count - 1]));

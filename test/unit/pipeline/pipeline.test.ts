@@ -22,6 +22,7 @@ function makePipeline(parts: {
   turn: TurnReader["turn"];
   markSent?: StateStore["markSent"];
   commit?: StateStore["commit"];
+  deliver?: Sink["deliver"];
   replace?: () => void;
 }): Pipeline {
   const openCursor = (file: FileRecord): CursorRecord => {
@@ -31,8 +32,13 @@ function makePipeline(parts: {
   };
   const say = (): void => {};
   return new Pipeline({
-    sink: { name: "s", start() {}, stop: () => Promise.resolve() } as unknown as Sink,
-    state: { openCursor, markSent: parts.markSent ?? say, commit: parts.commit ?? say } as unknown as StateStore,
+    sink: { name: "s", start() {}, deliver: parts.deliver, stop: () => Promise.resolve() } as unknown as Sink,
+    state: {
+      openCursor,
+      noteSize: say,
+      markSent: parts.markSent ?? say,
+      commit: parts.commit ?? say,
+    } as unknown as StateStore,
     pool: new BatchPool(2, 1_024),
     reader: { turn: parts.turn } as unknown as TurnReader,
     maxAgeMs: 60_000,
@@ -92,10 +98,11 @@ test("a turn that fails behind its first segment leaves every segment with its o
       terms: noTerms(),
       settled: false,
     });
+    batch.count = 1;
     if (file.ordinal === 1) throw new PannierError("state_write_failed", "the journal takes no boundary");
     return "full";
   };
-  const pipeline = makePipeline({ turn, markSent });
+  const pipeline = makePipeline({ turn, markSent, deliver: (batch) => pipeline.leaving(batch) });
   pipeline.addFile(makeFile(1));
   pipeline.addFile(makeFile(2));
   while (marks.length === 0) await sleep(1);

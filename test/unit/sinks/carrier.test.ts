@@ -3,12 +3,14 @@ import { copyFileSync, readFileSync } from "node:fs";
 import https from "node:https";
 import net, { type AddressInfo } from "node:net";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import type { ElasticsearchConfig } from "../../../src/core/config.ts";
 import { Carrier, type CarrierTimes, type Transfer, carrierTimes } from "../../../src/sinks/elasticsearch/carrier.ts";
 import { NodeRing } from "../../../src/sinks/elasticsearch/nodes.ts";
+import { freePort } from "../../support/free-port.ts";
 import { configOf, record, records, sinkOf } from "./helpers.ts";
 import { deliver } from "./rig.ts";
 import { CREATED, StandIn } from "./server.ts";
@@ -55,6 +57,43 @@ async function secureServer(): Promise<string> {
   });
   return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
+
+describe("what leaves", () => {
+  const body = Buffer.from('{"create":{}}\n{}\n');
+  const post = (carrier: Carrier, leaving: () => Promise<void>): Promise<Transfer> =>
+    carrier.send({ method: "POST", path: "/_bulk", body, leaving }, () => () => undefined, never);
+
+  test("is announced before each request, on a new connection and on a kept one, and waits for it", async () => {
+    const { server, url } = await standIn();
+    server.always = () => ({ status: 200, body: "{}" });
+    const carrier = carrierOf([url]);
+    for (let sent = 0; sent < 2; sent++) {
+      let go = (): void => {};
+      const held = new Promise<void>((resolve) => (go = resolve));
+      const transfer = post(carrier, () => held);
+      await sleep(50);
+      expect(server.seen.length).toBe(sent);
+      go();
+      expect(await transfer).toMatchObject({ kind: "answer", status: 200 });
+      expect(server.seen.length).toBe(sent + 1);
+    }
+  });
+
+  test("is not announced where no connection stands", async () => {
+    let announced = 0;
+    const leaving = (): Promise<void> => Promise.resolve(void announced++);
+    const transfer = await post(carrierOf([`http://127.0.0.1:${await freePort()}`]), leaving);
+    expect(transfer).toMatchObject({ kind: "failed", connected: false, code: "ECONNREFUSED" });
+    expect(announced).toBe(0);
+  });
+
+  test("stays where it cannot be announced", async () => {
+    const { server, url } = await standIn();
+    const transfer = await post(carrierOf([url]), () => Promise.reject(new Error("stopped")));
+    expect(transfer).toMatchObject({ kind: "failed", connected: false });
+    expect(server.seen.length).toBe(0);
+  });
+});
 
 describe("credentials", () => {
   const secret = (value: string): { read(): string } => ({ read: () => value });

@@ -56,6 +56,14 @@ export class TestSource implements RecordSource {
     this.records = [...list];
   }
 
+  /** Requests whose bytes were about to leave. */
+  departures = 0;
+
+  leaving(): Promise<void> {
+    this.departures++;
+    return Promise.resolve();
+  }
+
   original(batch: Batch, i: number): Original {
     const bytes = this.gone ? undefined : Buffer.from(JSON.stringify(this.records[i].document));
     const offset = batch.from[i];

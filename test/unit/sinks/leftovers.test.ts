@@ -57,7 +57,7 @@ class Line {
     const { sink } = sinkOf(config, [], TIMES, this.source);
     this.status = () => sink.status();
     const state = {
-      markSent: () => {},
+      noteSize: () => {},
       commit: (commits: readonly Commit[]) => commits.forEach((commit) => this.#commit(commit)),
     } as unknown as StateStore;
     this.shipper = new Shipper({

@@ -2,13 +2,14 @@
 import { Batch } from "../../../src/core/batch.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { createStdoutSink } from "../../../src/sinks/stdout/sink.ts";
-import { MemoryLog } from "./helpers.ts";
+import { MemoryLog, TestSource } from "./helpers.ts";
 
 const LINES = 1_024;
 const batches = Number(process.argv[2]);
 const log = new MemoryLog();
 const sink = createStdoutSink({
   config: { type: "stdout", name: "out", batch: { maxBytes: 1 << 20, maxAgeMs: 1, inFlight: 2, compression: "none" } },
+  source: new TestSource([]),
   log,
   clock: systemClock,
   onClosed: () => void sink.stop(),

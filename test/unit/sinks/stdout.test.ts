@@ -7,7 +7,7 @@ import { Batch, Outcome } from "../../../src/core/batch.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import type { StdoutConfig } from "../../../src/core/config.ts";
 import { createStdoutSink } from "../../../src/sinks/stdout/sink.ts";
-import { MemoryLog } from "./helpers.ts";
+import { MemoryLog, TestSource } from "./helpers.ts";
 import { until } from "./rig.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -55,7 +55,7 @@ describe("the stdout sink", () => {
   test("writes documents in order, one per line, to a file", async () => {
     const file = path.join(temporaryDirectory("out"), "out.ndjson");
     const fd = openSync(file, "w");
-    const sink = createStdoutSink({ config, log: new MemoryLog(), clock: systemClock, fd });
+    const sink = createStdoutSink({ config, source: new TestSource([]), log: new MemoryLog(), clock: systemClock, fd });
     const batches = [batchOf(['{"a":1}', '{"a":2}'], 0), batchOf(['{"a":3}'], 1)];
     await Promise.all(batches.map((batch) => sink.deliver(batch)));
     await sink.stop();
