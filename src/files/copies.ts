@@ -184,7 +184,8 @@ export class Copies {
     const { roster, openings, state } = this.#o;
     const { look } = sibling;
     const isNear = (record: FileRecord): boolean =>
-      isInFamily(record.lastPath, family.base) || family.members.some((member) => isSameFile(member.record, record));
+      [record.lastPath, record.path].some((path) => isInFamily(path, family.base)) ||
+      family.members.some((member) => isSameFile(member.record, record));
     const homeless = roster.identity.homeless((each) => isJournaled(each, look) || isNear(each));
     if (this.#isFirstLook && homeless.length > 0) {
       this.#hasPostponed = true;

@@ -453,6 +453,21 @@ test("a content of which not one line was read, and that is lost, is in no later
   expect(lines).toEqual(["one", "two"]);
 });
 
+test("a copy is known at a start where its file was first seen, also when that was seen to move before it was seen to be cut", async () => {
+  mkdirSync(logs.at("other"));
+  logs.appendToFile("app.log", "one", "two");
+  await follow({ inputs: [{ paths: [logs.at("*.log"), logs.at("other/*.log")] }] });
+  logs.renameFile("app.log", "other/app.log");
+  await follower.catchUp();
+  const lines = await whileDown(() => {
+    // As if copied and cut before the move, by which it came between the looks at the two directories.
+    copyFileSync(logs.at("other/app.log"), logs.at("app.log.1"));
+    logs.truncateFile("other/app.log");
+    logs.appendToFile("other/app.log", "three");
+  });
+  expect(lines).toEqual(["three"]);
+});
+
 test("a content that goes on with a copy in the directory that its file has left is known there, closed too", async () => {
   mkdirSync(logs.at("other"));
   logs.appendToFile("other/app.log", "one", "two");
