@@ -76,7 +76,7 @@ export class Copies {
 
   /** Whether this is the copy in which the journal says that a content lives on. */
   isKnown(look: Look): boolean {
-    return this.#o.roster.identity.homeless((record) => isJournaled(record, look)).length > 0;
+    return this.#o.roster.identity.homeless(look, () => false).length > 0;
   }
 
   /** Whether a file that was put aside may have become something else, though it looks as it did. */
@@ -136,16 +136,24 @@ export class Copies {
     return "held";
   }
 
-  #orphans(family: Family): Source[] {
-    const { orphans } = this.#o.roster.contents;
-    return [...orphans].filter((orphan) => orphan.family === family || orphan.formerFamily === family);
+  /** Those that may be in a file of this family, or in this very file, wherever it has come from. */
+  #orphans(family: Family, look?: Look): Source[] {
+    return [...this.#o.roster.contents.orphans].filter(
+      (orphan) =>
+        orphan.family === family ||
+        orphan.formerFamily === family ||
+        (look !== undefined && isJournaled(orphan.record, look)),
+    );
   }
 
   /** Goes on with the copy in the place of a content's own file. */
   #continue(family: Family, sibling: Sibling): Source | "held" | "later" | undefined {
     const { roster } = this.#o;
     const held = family.asleep(sibling.look)?.copyOf;
-    const proofs = this.#orphans(family).map((orphan) => ({ orphan, proof: this.#proof(orphan, sibling, held) }));
+    const proofs = this.#orphans(family, sibling.look).map((orphan) => ({
+      orphan,
+      proof: this.#proof(orphan, sibling, held),
+    }));
     // Of two that began with the same header, the one of which it can hold all that was seen, and which was always here.
     const misfit = ({ size, formerFamily }: Source): number =>
       (size > sibling.look.size ? 2 : 0) + (formerFamily === undefined ? 0 : 1);
@@ -186,7 +194,7 @@ export class Copies {
     const isNear = (record: FileRecord): boolean =>
       [record.lastPath, record.path].some((path) => isInFamily(path, family.base)) ||
       family.members.some((member) => isSameFile(member.record, record));
-    const homeless = roster.identity.homeless((each) => isJournaled(each, look) || isNear(each));
+    const homeless = roster.identity.homeless(look, isNear);
     if (this.#isFirstLook && homeless.length > 0) {
       this.#hasPostponed = true;
       return "later";

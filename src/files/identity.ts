@@ -1,6 +1,6 @@
 import type { Place } from "../core/source.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
-import { committedPlaces, furthest } from "./evidence.ts";
+import { committedPlaces, furthest, isJournaled } from "./evidence.ts";
 import { fileKey, hashHead, headOf } from "./head.ts";
 import type { Look } from "./open.ts";
 
@@ -84,11 +84,15 @@ export class Identity {
     return this.#held.has(record);
   }
 
-  /** Known contents that are in no open file. */
-  homeless(isWanted: (record: FileRecord) => boolean): FileRecord[] {
+  /**
+   * Known contents that are in no open file and may be in this one: as the journal says, even if their own file has another
+   * content since; or because they are wanted.
+   */
+  homeless(look: Look, isWanted: (record: FileRecord) => boolean): FileRecord[] {
     const records = [];
     for (const record of this.#state.files.values()) {
-      if (!this.#held.has(record) && !this.#dead.has(record) && isWanted(record)) records.push(record);
+      if (this.#held.has(record)) continue;
+      if (isJournaled(record, look) || (!this.#dead.has(record) && isWanted(record))) records.push(record);
     }
     return records;
   }

@@ -468,6 +468,23 @@ test("a copy is known at a start where its file was first seen, also when that w
   expect(lines).toEqual(["three"]);
 });
 
+test("a copy that a content lives on in, closed and overlooked while it was renamed, is not read again", async () => {
+  logs.appendToFile("app.log", "one", "two");
+  await follow();
+  logs.copyTruncate("app.log");
+  await follower.catchUp();
+  follower.letPass(TAIL_QUIET_ROTATED_MS);
+  await follower.catchUp();
+  expect(follower.openNames()).toEqual(["app.log"]);
+  // A listing that begins before a chain of renames and ends behind it finds the last name of the chain at none of its names.
+  logs.renameFile("app.log.1", "overlooked");
+  await follower.catchUp();
+  logs.renameFile("overlooked", "app.log.2");
+  logs.appendToFile("app.log", "three");
+  expect(await follower.catchUp()).toEqual(["one", "two", "three"]);
+  expect(follower.lostBytes).toBe(0);
+});
+
 test("a content that goes on with a copy in the directory that its file has left is known there, closed too", async () => {
   mkdirSync(logs.at("other"));
   logs.appendToFile("other/app.log", "one", "two");
