@@ -8,7 +8,9 @@ import { type Agent, killAgents, startAgent } from "../support/agent.ts";
 const FILES = 2_000;
 const MiB = 1024 * 1024;
 /** `npm run bench:idle` measures 10,000 files on a quiet machine; these bounds are for any machine. */
-const OWN_MAX_BYTES = 20 * MiB;
+const OWN_MAX_BYTES = 16 * MiB;
+/** What opening thousands of files left behind is collected by then; at 5 s it still came to 23 MiB, and is 9 in the end. */
+const AT_REST_MAX_MS = 60_000;
 const FIRST_BYTE_MAX_MS = 15_000;
 const CPU_MAX = 0.1;
 /** Makes chokidar look as if it were not installed: the sweep is all that there is. */
@@ -63,7 +65,10 @@ test("thousands of idle files cost little, and the first byte of each is noticed
   const before = cpuMs(many.agent);
   await sleep(5_000);
   expect((cpuMs(many.agent) - before) / 5_000).toBeLessThan(CPU_MAX);
-  expect(many.agent.memory().ownBytes - one.agent.memory().ownBytes).toBeLessThan(OWN_MAX_BYTES);
+  const moreBytes = (): number => many.agent.memory().ownBytes - one.agent.memory().ownBytes;
+  for (const until = performance.now() + AT_REST_MAX_MS; moreBytes() >= OWN_MAX_BYTES && performance.now() < until;)
+    await sleep(250);
+  expect(moreBytes()).toBeLessThan(OWN_MAX_BYTES);
   for (const name of ["service-3.log", "service-1999.log"]) {
     const lines = linesOf(many.agent);
     const writtenMs = performance.now();
