@@ -27,8 +27,7 @@ export function checkSource(
   if (!roster.telling.isTold(source)) return;
   const stats = fstatSync(source.fd);
   const wasTouched = stats.mtimeMs !== source.mtimeMs;
-  if (stats.size < source.size) roster.contents.replace(source);
-  else if (stats.size > source.size || wasTouched) roster.noteWrite(source, stats.size, stats.mtimeMs);
+  if (stats.size !== source.size || wasTouched) roster.noteWrite(source, stats.size, stats.mtimeMs);
   if (stats.nlink === 0) roster.setStatus(source, "unlinked");
   source.dueAtMs = nextLookMs(nowMs, source.quietSinceMs);
   const isFinished = source.status === "rotated" || source.status === "unlinked";

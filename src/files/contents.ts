@@ -35,9 +35,9 @@ export class Contents {
     this.#roster = roster;
   }
 
-  /** Whether the open file, of this size, still has what was read of it, as far as that reaches. */
+  /** Whether the open file, of this size now, has not shrunk and still has what was read of it. */
   isIntact(source: Source, sizeBytes: number): boolean {
-    return provenBytes(this.#o.places(source), source.fd, sizeBytes) >= 0;
+    return sizeBytes >= source.size && provenBytes(this.#o.places(source), source.fd, sizeBytes) >= 0;
   }
 
   /**

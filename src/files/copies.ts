@@ -1,11 +1,12 @@
 import { closeSync } from "node:fs";
 import type { Place, SourceFile } from "../core/source.ts";
-import type { FileRecord, StateStore } from "../core/state.ts";
+import { type FileRecord, type StateStore, seenSize } from "../core/state.ts";
 import { beginAlike, provenBytes } from "./comparison.ts";
 import { Dormant } from "./dormant.ts";
 import {
   type Original,
   type Sibling,
+  byFit,
   furthest,
   isCopy,
   isJournaled,
@@ -119,7 +120,7 @@ export class Copies {
     if (source.isAtCopy) return;
     const { contents } = this.#o.roster;
     const { size } = lookAtOpen(source.fd, source.path);
-    if (size < source.size || !contents.isIntact(source, size)) contents.replace(source);
+    if (!contents.isIntact(source, size)) contents.replace(source);
   }
 
   /** The open file that the journal says this is a copy of, wherever it is now. */
@@ -154,12 +155,12 @@ export class Copies {
       orphan,
       proof: this.#proof(orphan, sibling, held),
     }));
-    // Of two that began with the same header, the one of which it can hold all that was seen, and which was always here.
-    const misfit = ({ size, formerFamily }: Source): number =>
-      (size > sibling.look.size ? 2 : 0) + (formerFamily === undefined ? 0 : 1);
+    const fit = byFit(sibling.look.size);
+    // Of two that fit alike, the one that was always here.
+    const isFormer = ({ formerFamily }: Source): number => Number(formerFamily !== undefined);
     const [best] = proofs
       .filter(({ proof }) => proof >= 0)
-      .toSorted((a, b) => b.proof - a.proof || misfit(a.orphan) - misfit(b.orphan));
+      .toSorted((a, b) => b.proof - a.proof || fit(a.orphan, b.orphan) || isFormer(a.orphan) - isFormer(b.orphan));
     const source = best?.orphan ?? family.members.find((member) => isLonger(sibling, member));
     if (source !== undefined) {
       roster.contents.reseat(source, family, sibling);
@@ -199,7 +200,12 @@ export class Copies {
       this.#hasPostponed = true;
       return "later";
     }
-    const [record] = homeless.filter((each) => isCopy(each, sibling)).toSorted((a, b) => furthest(b) - furthest(a));
+    const fit = byFit(look.size);
+    const [record] = homeless
+      .filter((each) => isCopy(each, sibling))
+      .map((each) => ({ record: each, size: seenSize(each) }))
+      .toSorted((a, b) => furthest(b.record) - furthest(a.record) || fit(a, b))
+      .map((seen) => seen.record);
     if (record === undefined) return undefined;
     state.addCopy(record, look);
     roster.identity.hold(record);

@@ -54,6 +54,21 @@ export function furthest({ cursors }: FileRecord): number {
   return Math.max(0, ...Array.from(cursors.values(), ({ committed }) => committed));
 }
 
+/**
+ * Order of contents that a sibling of this size may hold, when no remembered tail tells them apart: first those of which it
+ * can hold all that was seen, and of these the ones whose first line it has. One of which nothing was read fits everywhere.
+ */
+export function byFit(sizeBytes: number): (a: Seen, b: Seen) => number {
+  const isTooLarge = ({ size }: Seen): number => Number(size > sizeBytes);
+  return (a, b) => isTooLarge(a) - isTooLarge(b) || b.record.headBytes - a.record.headBytes;
+}
+
+/** A content, and how many bytes of it were seen. */
+export interface Seen {
+  readonly record: FileRecord;
+  readonly size: number;
+}
+
 export function isJournaled({ copy }: FileRecord, look: Look): boolean {
   return copy !== undefined && isSameFile(copy, look);
 }

@@ -85,12 +85,9 @@ export class Parking implements Descriptors {
     source.fd = opened.fd;
     this.#parked.delete(source);
     contents.forget(source);
-    if (size < source.size) contents.replace(source);
-    else {
-      // What it grew by while nobody could read it belongs to what it is now.
-      if (!contents.isIntact(source, size)) source.size = closedSize;
-      this.#roster.noteWrite(source, size, mtimeMs);
-    }
+    // If it has other content, what it grew by while nobody could read it is of that.
+    if (size >= source.size && !contents.isIntact(source, size)) source.size = closedSize;
+    this.#roster.noteWrite(source, size, mtimeMs);
     return source.fd >= 0;
   }
 

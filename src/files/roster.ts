@@ -116,8 +116,8 @@ export class Roster {
   }
 
   /**
-   * Was written to: more was added, or it was overwritten, or cut and has grown past its end since. The latter's size would be
-   * taken for that of the old content, and what a copy of that lacks for lost. One that is parked is compared when it is opened.
+   * Was written to: more was added, or it was overwritten, or cut, and has perhaps grown past its end since. That size would be
+   * taken for the old content's, and what a copy of that lacks for lost. One that is parked is compared when it is opened.
    */
   noteWrite(source: Source, size: number, mtimeMs: number): void {
     if (source.fd >= 0 && !this.contents.isIntact(source, size)) return void this.contents.replace(source);

@@ -112,7 +112,7 @@ async function win(directory: SocketDirectory, candidate: string): Promise<numbe
     try {
       linkSync(join(directory.path, candidate), join(directory.path, `lock.${mine}`));
     } catch (error) {
-      // Taken; or swept away by a winner that came before we listened. Either way the next turn meets the winner.
+      // Taken; or swept away, having been there for a minute without listening. Either way the next turn meets the winner.
       if (systemCode(error) === "EEXIST" || systemCode(error) === "ENOENT") continue;
       throw error;
     }

@@ -548,3 +548,18 @@ test("a file that grew past its end right after it was cut, with no copy: only w
   expect(follower.lines).toEqual(["one", "two", "four", "five", "six", "seven"]);
   expect(follower.lostBytes).toBe("three\n".length);
 });
+
+test("a copy is of the content whose first line it has, not of one of which nothing was read, though it is large enough", async () => {
+  await follow({ holdsBack: true });
+  logs.writeFile("app.log", "begun");
+  await follower.catalogue.sweep();
+  logs.deleteFile("app.log");
+  logs.appendToFile("app.log", "one", "two");
+  await follower.catalogue.sweep();
+  const file = [...follower.catalogue.files].find(({ status }) => status === "live")!;
+  expect(follower.catalogue.ensureKey(file, false)).toBe(true);
+  // As if killed before the first one was given a name, and after the second one was sent.
+  const lines = await whileDown(() => logs.copyTruncate("app.log"));
+  expect(lines).toEqual(["one", "two"]);
+  expect(recordAt("app.log.1")!.key).toBe(file.record.key);
+});
