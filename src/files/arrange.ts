@@ -153,7 +153,7 @@ class Arrangement {
     const dormant = family.asleep(entry.look);
     if (dormant !== undefined && (dormant.record !== undefined || !copies.mayBelongTo(family))) return undefined;
     if (this.#isBlind) return undefined;
-    const verdict = copies.judge(family, entry, this.#originals(entry, previous));
+    const verdict = copies.judge(family, entry, this.#entries, this.#originals(entry, previous));
     if (verdict === "later") this.isComplete = false;
     if (typeof verdict !== "string") return verdict;
     if (verdict !== "own" || dormant !== undefined) return undefined;

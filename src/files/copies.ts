@@ -60,15 +60,15 @@ export class Copies {
     return this.#hasPostponed;
   }
 
-  /** `entry` is a sibling that nothing is known of. */
-  judge(family: Family, entry: Entry, originals: readonly Original[]): Verdict {
+  /** `entry` is a sibling that nothing is known of; `entries` are all files of the family. */
+  judge(family: Family, entry: Entry, entries: readonly Entry[], originals: readonly Original[]): Verdict {
     const opened = this.#o.openings.reach(entry.look);
     if (opened === undefined) return "later";
     let verdict: Verdict = "own";
     try {
       const sibling = { ...opened, heads: new Heads(opened.fd) };
       const all = [...originals, ...this.#journaled(opened.look)];
-      verdict = this.#compare(family, sibling, all) ?? this.#continue(family, sibling) ?? "own";
+      verdict = this.#compare(family, sibling, all) ?? this.#continue(family, sibling, entries) ?? "own";
       return verdict;
     } finally {
       if (typeof verdict === "string") closeSync(opened.fd);
@@ -148,7 +148,7 @@ export class Copies {
   }
 
   /** Goes on with the copy in the place of a content's own file. */
-  #continue(family: Family, sibling: Sibling): Source | "held" | "later" | undefined {
+  #continue(family: Family, sibling: Sibling, entries: readonly Entry[]): Source | "held" | "later" | undefined {
     const { roster } = this.#o;
     const held = family.asleep(sibling.look)?.copyOf;
     const proofs = this.#orphans(family, sibling.look).map((orphan) => ({
@@ -169,7 +169,7 @@ export class Copies {
     const asleep = family.dormant.find(({ record }) => record !== undefined && isCopy(record, sibling));
     if (asleep?.record !== undefined && sibling.look.size <= asleep.size)
       return this.#hold(family, sibling.look, { record: asleep.record, isAtCopy: isAt(asleep) });
-    return this.#findHome(family, sibling);
+    return this.#findHome(family, sibling, entries);
   }
 
   /**
@@ -189,11 +189,13 @@ export class Copies {
   }
 
   /** Finds the content among those that are in no file: of those that begin alike, such as with the same header, the furthest. */
-  #findHome(family: Family, sibling: Sibling): Source | "later" | undefined {
+  #findHome(family: Family, sibling: Sibling, entries: readonly Entry[]): Source | "later" | undefined {
     const { roster, openings, state } = this.#o;
     const { look } = sibling;
+    // Its own file may have come from elsewhere since it was copied, or before, and have any name here, or none.
     const isNear = (record: FileRecord): boolean =>
       [record.lastPath, record.path].some((path) => isInFamily(path, family.base)) ||
+      entries.some((entry) => isSameFile(entry.look, record)) ||
       family.members.some((member) => isSameFile(member.record, record));
     const homeless = roster.identity.homeless(look, isNear);
     if (this.#isFirstLook && homeless.length > 0) {

@@ -468,6 +468,19 @@ test("a copy is known at a start where its file was first seen, also when that w
   expect(lines).toEqual(["three"]);
 });
 
+test("moved to another directory, copied, truncated and rotated there while pannier was down: the copy is not read again", async () => {
+  mkdirSync(logs.at("other"));
+  logs.appendToFile("other/app.log", "one", "two");
+  await follow({ inputs: [{ paths: [logs.at("*.log"), logs.at("other/*.log")] }] });
+  const lines = await whileDown(() => {
+    logs.renameFile("other/app.log", "app.log");
+    logs.copyTruncate("app.log");
+    logs.rotateFile("app.log");
+    logs.appendToFile("app.log", "three");
+  });
+  expect(lines).toEqual(["three"]);
+});
+
 test("a copy that a content lives on in, closed and overlooked while it was renamed, is not read again", async () => {
   logs.appendToFile("app.log", "one", "two");
   await follow();
