@@ -121,6 +121,10 @@ class PannierCore implements Subject {
     return Promise.resolve(this.#life?.look() ?? []);
   }
 
+  openInodes(): ReadonlySet<number> {
+    return this.#life?.openInodes() ?? new Set();
+  }
+
   terms(): readonly CursorTerms[] {
     return cursorTerms(this.#state);
   }

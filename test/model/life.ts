@@ -1,4 +1,5 @@
 /** The parts of pannier between files and server, put together by its own `Shipping`, from one start to its end. */
+import { fstatSync } from "node:fs";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { DrainSoon } from "../../src/admin/drain-soon.ts";
 import type { Config, MemoryPlan } from "../../src/core/config.ts";
@@ -125,6 +126,11 @@ export class Life {
         return [{ path: file.path, size: file.size, unread, inFlight }];
       }),
     );
+  }
+
+  openInodes(): ReadonlySet<number> {
+    const open = [...this.catalogue.files].filter(({ fd }) => fd >= 0);
+    return new Set(open.map(({ fd }) => fstatSync(fd).ino));
   }
 
   finish(): Promise<boolean> {

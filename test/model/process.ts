@@ -1,5 +1,5 @@
 /** The real process as the subject of a case. */
-import { writeFileSync } from "node:fs";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Agent, startAgent } from "../support/agent.ts";
@@ -133,6 +133,20 @@ export class PannierProcess implements Subject {
       return { files: [] };
     });
     return files.map(({ path, size, ledger }) => ({ path, size, unread: ledger.unread, inFlight: ledger.in_flight }));
+  }
+
+  openInodes(): ReadonlySet<number> {
+    const inodes = new Set<number>();
+    const directory = `/proc/${this.#agent?.pid}/fd`;
+    try {
+      for (const name of readdirSync(directory)) {
+        const stats = statSync(join(directory, name), { throwIfNoEntry: false });
+        if (stats?.isFile() === true) inodes.add(stats.ino);
+      }
+    } catch {
+      // It has ended, or is about to.
+    }
+    return inodes;
   }
 
   terms(): readonly CursorTerms[] {

@@ -27,6 +27,8 @@ export interface Subject {
   pass(ms: number): Promise<void>;
   /** What it says about the files that it has open. */
   look(): Promise<readonly Followed[]>;
+  /** Numbers of the inodes that it has open. */
+  openInodes(): ReadonlySet<number>;
   /** Final terms of all cursors, as the state directory has them; only while it does not run. */
   terms(): readonly CursorTerms[];
   /** Conflicts that were not expected, over all its lives. */

@@ -57,10 +57,12 @@ export class World {
       const missing = this.#missing();
       const busy = files.filter(({ path, unread, inFlight }) => inFlight > 0 || unread > this.#begunBytes(path));
       if (missing.length === 0 && busy.length === 0) {
-        // A deleted file is still known by the name that a new one has now.
-        this.model.settle(({ path, fd }) =>
-          files.some((file) => file.path === path && file.size === fstatSync(fd).size),
-        );
+        // A deleted file is still known by the name that a new one has now, and both may be empty.
+        const inodes = this.subject.openInodes();
+        this.model.settle(({ path, fd }) => {
+          const { ino, size } = fstatSync(fd);
+          return inodes.has(ino) && files.some((file) => file.path === path && file.size === size);
+        });
         return;
       }
       if (looks === LOOKS_MAX) {
