@@ -8,6 +8,8 @@ const ALONE = ["idle", "memory", "several-sinks", "untrusted-volume"].map((name)
 export default defineConfig({
   test: {
     teardownTimeout: 60_000,
+    // One second, the default, is what a machine that does other things may stand still.
+    expect: { poll: { timeout: 30_000 } },
     reporters: ["default", "./scripts/count-reporter.ts"],
     projects: [
       {

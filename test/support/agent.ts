@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { memoryOf } from "./process-memory.ts";
 
@@ -143,7 +143,10 @@ export function startAgent(args: readonly string[], options: AgentOptions = {}):
     poll(`log code ${code}`, () => logs.find((line) => line.code === code), timeoutMs);
   const get = async (path: string): Promise<Response> => {
     const { port } = await waitForLog("admin_listening");
-    return fetch(`http://127.0.0.1:${String(port)}${path}`);
+    const answer = await fetch(`http://127.0.0.1:${String(port)}${path}`);
+    // What it wrote before it answered is in its pipes, and is read before the next turn.
+    await nextTurn();
+    return answer;
   };
   const status = async (): Promise<Status> => (await (await get("/status")).json()) as Status;
 

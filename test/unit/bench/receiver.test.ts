@@ -41,8 +41,10 @@ test("answers without items when the filter asks for none, and in full without a
 
 test("is not reachable while it is down, and takes requests on the same port again", async () => {
   const { url } = await start({});
-  const up = receiver?.goDown(200);
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  const up = receiver?.goDownUntil(over);
   await expect(bulk(url, ["a"])).rejects.toThrow("fetch failed");
+  end();
   await up;
   expect((await bulk(url, ["a"])).status).toBe(200);
 });

@@ -56,6 +56,7 @@ describe("when a reload happens", () => {
     await sleep(20);
     expect(loaded).toEqual([]);
     reloader.start();
+    await expect.poll(() => loaded).toEqual([first.file]);
     await sleep(20);
     expect(loaded).toEqual([first.file]);
     await reloader.stop();
@@ -63,8 +64,8 @@ describe("when a reload happens", () => {
 });
 
 describe("watching", () => {
-  /** Three looks: one that sees the change, one that sees it again, and one to spare. */
-  const noticed = (): Promise<void> => sleep(3 * CONFIG_WATCH_MS + 200);
+  /** Longer than a further look takes, which sees nothing new. */
+  const moreLooks = (): Promise<void> => sleep(2 * CONFIG_WATCH_MS);
 
   test("a change is told once, when it is over: in place, renamed over, through a link that is swapped", async () => {
     const root = path.join(directory, "mount");
@@ -81,17 +82,18 @@ describe("watching", () => {
 
     symlinkSync("2", path.join(root, "data.new"));
     renameSync(path.join(root, "data.new"), path.join(root, "data"));
-    await noticed();
+    await expect.poll(() => told).toBe(1);
+    await moreLooks();
     expect(told).toBe(1);
     file("plain.yaml", "b");
-    await noticed();
-    expect(told).toBe(2);
+    await expect.poll(() => told).toBe(2);
+    await moreLooks();
     rmSync(plain);
-    await noticed();
-    expect(told, "it is gone, which is worth a word").toBe(3);
+    // It is gone, which is worth a word.
+    await expect.poll(() => told).toBe(3);
     watch.stop();
     file("plain.yaml", "c");
-    await noticed();
+    await moreLooks();
     expect(told).toBe(3);
   }, 40_000);
 });

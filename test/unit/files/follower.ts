@@ -24,6 +24,7 @@ import { openState } from "../../../src/state/open.ts";
 import type { Store } from "../../../src/state/store.ts";
 
 const SINK = "test";
+const TURN_MS = 5;
 
 /** A directory for one test, with the verbs of an application that writes and rotates logs. */
 export class LogDirectory {
@@ -228,17 +229,16 @@ export class Follower {
 
   /** Waits, without sweeping, until as many lines have come. */
   async waitForLines(count: number, timeoutMs: number): Promise<string[]> {
-    const deadline = performance.now() + timeoutMs;
-    while (this.lines.length < count && performance.now() < deadline) {
-      await sleep(5);
+    await this.waitFor(() => {
       this.readAll();
-    }
+      return this.lines.length >= count;
+    }, timeoutMs);
     return this.lines;
   }
 
+  /** Waits in turns of the loop. One that takes longer counts no more: then the process, or the machine, stood still. */
   async waitFor(condition: () => boolean, timeoutMs: number): Promise<void> {
-    const deadline = performance.now() + timeoutMs;
-    while (!condition() && performance.now() < deadline) await sleep(10);
+    for (let waitedMs = 0; !condition() && waitedMs < timeoutMs; waitedMs += TURN_MS) await sleep(TURN_MS);
   }
 
   release(): void {

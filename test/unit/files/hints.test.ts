@@ -28,7 +28,7 @@ async function writeUntilHinted(times: number): Promise<void> {
       appendFileSync(join(path, "a.log"), "line\n");
       expect(hinted).toHaveLength(times);
     },
-    { timeout: 5_000, interval: 20 },
+    { timeout: 30_000, interval: 20 },
   );
 }
 

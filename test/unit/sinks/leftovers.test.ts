@@ -202,8 +202,10 @@ describe.each([1, 2])("%i request(s) in flight", (inFlight) => {
       await until(() => rig.server.stored.size === fine.filter((n) => n !== 7).length);
       expect(line.cursors[0].record.committed).toBe(0);
       // It is one refusal of each, however often they are tried.
+      const refused = fine.filter((n) => n === 7).length;
+      await until(() => line.status().rejected === refused);
       await sleep(100);
-      expect(line.status().rejected).toBe(fine.filter((n) => n === 7).length);
+      expect(line.status().rejected).toBe(refused);
       broken = false;
       await until(() => line.isCommitted);
       expect(line.wrong).toEqual([]);

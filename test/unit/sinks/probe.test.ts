@@ -108,7 +108,7 @@ describe("probe", () => {
   test("measures the clock by what the server says of its health", async () => {
     serve(recorded("9.5.3", "root"), [], 600_000);
     const clock = (await probe()).get("clock");
-    expect(clock?.detail).toMatch(/(?:10m|599s|601s) ahead of/);
+    expect(clock?.detail).toMatch(/(?:10m|59[5-9]s|60[1-5]s) ahead of/);
     expect(clock, "it is reached, and refuses nothing").toMatchObject({
       ok: true,
       hint: expect.stringContaining("NTP") as unknown,
@@ -118,7 +118,7 @@ describe("probe", () => {
   test("measures the clock by the Date of a proxy", async () => {
     const date = new Date(Date.now() - 7_200_000).toUTCString();
     rig.server.controls.push((_method, path) => (path === "/" ? ok(recorded("9.5.3", "root"), { date }) : undefined));
-    expect((await probe()).get("clock")?.detail).toMatch(/(?:2h|7199s|7201s) behind/);
+    expect((await probe()).get("clock")?.detail).toMatch(/(?:2h|719[5-9]s|720[1-5]s) behind/);
   });
 
   test("stops where the credentials do not let it in", async () => {

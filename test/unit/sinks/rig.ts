@@ -42,7 +42,8 @@ export async function deliver(made: TestSink, list: readonly TestRecord[] = made
 
 export const all = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
 
+/** Waits for what will be so; the turns of the loop are counted, since a machine may stand still for longer than any patience. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 3_000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(condition()).toBe(true);
 }

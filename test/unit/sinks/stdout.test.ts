@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Readable } from "node:stream";
@@ -69,12 +70,14 @@ describe("the stdout sink", () => {
     const child = writer(8);
     let said = "";
     child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    const closed = once(child, "close");
     // Nobody reads: the pipes are full, the batch waits, timers go on.
     await until(() => said.split("tick").length > 8);
     expect(said).not.toContain("done");
     const lines = (await textOf(child.stdout)).trimEnd().split("\n");
     expect(lines.length).toBe(8 * 1_024);
     for (const [i, line] of lines.entries()) expect(line).toMatch(new RegExp(`^{"n":${i},`));
+    await closed;
     expect(said).toContain("done");
   });
 
