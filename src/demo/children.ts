@@ -20,21 +20,22 @@ export class Child {
   /** The last lines of its stderr. */
   readonly stderr: string[] = [];
   readonly exited: Promise<number | null>;
-  /** Resolves when the agent follows its files, or has ended. Before, a SIGTERM would end it without a drain. */
+  /** Resolves when it works: the agent follows its files, the application has reported; or when it has ended. A SIGTERM before would end the agent without a drain. */
   readonly started: Promise<unknown>;
 
   constructor(args: readonly string[]) {
     const stdio: StdioOptions = ["ignore", "ignore", "pipe", "ipc"];
     this.process = spawn(process.execPath, args, { stdio, detached: true, env: environment() });
     this.exited = once(this.process, "close").then(([code]) => code as number | null);
-    const up = Promise.withResolvers<void>();
+    const up = Promise.withResolvers<unknown>();
     this.started = Promise.race([up.promise, this.exited]);
+    this.process.once("message", up.resolve);
     let rest = "";
     this.process.stderr!.setEncoding("utf8").on("data", (text: string) => {
       const lines = (rest + text).split("\n");
       rest = lines.pop()!;
       this.stderr.push(...lines);
-      if (lines.some((line) => line.includes('"code":"started"'))) up.resolve();
+      if (lines.some((line) => line.includes('"code":"started"'))) up.resolve(undefined);
       this.stderr.splice(0, this.stderr.length - STDERR_LINES_MAX);
     });
   }

@@ -99,6 +99,8 @@ class Demo {
 
   /** Runs for the time given or until the signal, then stops the application first and lets the agent drain. */
   async play(durationMs: number, interrupted: AbortSignal): Promise<void> {
+    // On a slow machine processes take longer to start than a short demo lasts.
+    await this.#service.started;
     const endAt = performance.now() + durationMs;
     const killAfterMs = Math.min(durationMs / 2, KILL_AFTER_MS);
     const over = (): boolean => interrupted.aborted || performance.now() >= endAt;

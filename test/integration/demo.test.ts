@@ -77,7 +77,8 @@ describe("pannier demo", () => {
     const running = start("--seconds", "12");
     expect(await running.exited, running.stderr()).toBe(0);
     const lines = running.lines().map(numbers);
-    expect(lines.length).toBeGreaterThanOrEqual(10);
+    // A machine that stands still for a second prints one less.
+    expect(lines.length).toBeGreaterThanOrEqual(8);
     const [written, delivered, lagMs, lost, doubled] = lines.at(-1)!;
     expect(written).toBeGreaterThan(2_000);
     expect({ delivered, lagMs, lost, doubled }).toEqual({ delivered: written, lagMs: 0, lost: 0, doubled: 0 });
@@ -101,7 +102,7 @@ describe("pannier demo", () => {
   );
 
   test("ends well however short it is", async () => {
-    const running = start("--seconds", "0.5");
+    const running = start("--seconds", "0.1");
     expect(await running.exited, running.stderr()).toBe(0);
     const [written, delivered, , lost, doubled] = numbers(running.lines().at(-1));
     expect(written).toBeGreaterThan(0);
@@ -111,7 +112,7 @@ describe("pannier demo", () => {
   test("killed with -9 it leaves no process behind", async () => {
     const running = start();
     await until(() => delivers(running), 30_000);
-    expect(descendants().length).toBeGreaterThanOrEqual(2);
+    await until(() => descendants().length >= 2, 20_000);
     running.child.kill("SIGKILL");
     await until(() => descendants().length === 0, 20_000);
   });
