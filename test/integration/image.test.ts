@@ -63,14 +63,14 @@ async function startAgent(): Promise<string> {
 
 /** Waits until the agent has printed something. */
 async function printed(id: string, text: string): Promise<void> {
-  await vi.waitFor(async () => expect(await logs(id)).toContain(text), { timeout: 20_000, interval: 100 });
+  await vi.waitFor(async () => expect(await logs(id)).toContain(text), { timeout: 60_000, interval: 100 });
 }
 
 /** SIGTERM, as an orchestrator sends it; resolves with the exit code. */
 async function terminate(id: string): Promise<string> {
   await run("docker", ["kill", "--signal", "SIGTERM", id]);
   await vi.waitFor(async () => expect(await inspect(id, "{{.State.Running}}")).toBe("false"), {
-    timeout: 15_000,
+    timeout: 60_000,
     interval: 100,
   });
   return inspect(id, "{{.State.ExitCode}}");

@@ -81,7 +81,7 @@ test("some sent and some not: both are said, apart", async (context) => {
   await agent.waitForStatus(({ files }) => files[0]?.ledger.delivered === committed);
   // While the end of the line is on its way, the file is rotated: then the journal learns of its size.
   // Five seconds later its tail would be sent as it is.
-  world.destination.delayMs = 4_000;
+  world.destination.delayMs = 2_500;
   appendFileSync(path, `"}\n${HALF_A_LINE}`);
   const { size } = statSync(path);
   await agent.waitForStatus(({ files }) => files[0]?.size === size);

@@ -98,7 +98,8 @@ test("rotated files go when both sinks have them, through an outage of one and a
   write("app.log", 1_000);
   rotate();
   write("app.log", 10);
-  const up = receiver.goDown(18_000);
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  const up = receiver.goDownUntil(over);
   const first = run();
   await first.waitForStatus(({ sinks }) =>
     sinks.some(({ name, delivered_lines }) => name === "stdout" && delivered_lines === 2_010),
@@ -107,6 +108,7 @@ test("rotated files go when both sinks have them, through an outage of one and a
   await sleep(14_000);
   expect(names()).toEqual(["app.log", "app.log.1", "app.log.2"]);
   await first.kill9();
+  end();
   await up;
   const second = run();
   await until(() => names().length === 1);

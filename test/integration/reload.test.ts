@@ -17,6 +17,7 @@ import { stringify } from "yaml";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Agent, isCommitted, killAgents, type LogLine, startAgent, type Status } from "../support/agent.ts";
 import { ConfigFile, type Settings, sinkTo } from "../support/config-file.ts";
+import { freePort } from "../support/free-port.ts";
 import { startGate } from "../support/gate.ts";
 import { NumberedLines } from "../support/numbered-lines.ts";
 import { type Receiver, startReceiver } from "../support/receiver.ts";
@@ -55,7 +56,7 @@ function start(...more: string[]): Agent {
 
 /** The nth line of that code. */
 async function nth(agent: Agent, code: string, n: number): Promise<LogLine> {
-  for (const until = performance.now() + 20_000; performance.now() < until; await sleep(10)) {
+  for (const until = performance.now() + 60_000; performance.now() < until; await sleep(10)) {
     const found = agent.logs.filter((line) => line.code === code);
     if (found.length >= n) return found[n - 1];
   }
@@ -238,11 +239,10 @@ describe("what is wrong changes nothing", () => {
     agent.kill("SIGHUP");
     expect((await agent.waitForLog("config_refused"))["reason"]).toBe("health_port_in_use");
     expect((await fetch(`http://127.0.0.1:${String(port)}/livez`)).status).toBe(200);
-    const free = await open();
-    await free.close();
-    config.write(settings([sinkTo(receiver.url)], {}, listen(free.port)));
+    const free = await freePort();
+    config.write(settings([sinkTo(receiver.url)], {}, listen(free)));
     await reload(agent);
-    expect((await fetch(`http://127.0.0.1:${free.port}/livez`)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${free}/livez`)).status).toBe(200);
     await expect(fetch(`http://127.0.0.1:${String(port)}/livez`)).rejects.toThrow("fetch failed");
   });
 });
@@ -260,7 +260,8 @@ describe("sinks", () => {
       config.write(settings([sinkTo(receiver.url)]));
       const sentMs = performance.now();
       await reload(agent);
-      expect(performance.now() - sentMs).toBeLessThan(8_000);
+      // Five seconds are what is in flight is waited for; its answer would be waited for another ninety.
+      expect(performance.now() - sentMs).toBeLessThan(20_000);
       await expectAll(agent, receiver);
     } finally {
       await mute.close();
@@ -280,7 +281,8 @@ describe("sinks", () => {
       config.write(settings([dead, sinkTo(receiver.url, { name: "alive", batch: { max_age: "50ms" } })]));
       const sentMs = performance.now();
       await reload(agent);
-      expect(performance.now() - sentMs).toBeLessThan(2_000);
+      // Less than what is in flight would be waited for.
+      expect(performance.now() - sentMs).toBeLessThan(5_000);
       expect(mute.requests(), "its request is still the same").toBe(requests);
       lines.write(1_000);
       await agent.waitForStatus(({ sinks }) => sinks[1].delivered_lines === 1_000);
@@ -330,18 +332,19 @@ describe("inputs", () => {
     config.write(settings([sinkTo(receiver.url)]));
     const agent = start();
     await agent.waitForLog("started");
-    lines.write(20_000);
+    // So many that a slow machine ships them in the seconds that a reload waits for them.
+    lines.write(5_000);
     config.write(settings([sinkTo(receiver.url)], { paths: [other] }));
     await reload(agent);
-    expect(receiver.sequences.compare(20_000)).toMatchObject({ missing: 0, doubled: 0 });
+    expect(receiver.sequences.compare(5_000)).toMatchObject({ missing: 0, doubled: 0 });
     await agent.waitForStatus(({ files }) => files.length === 1 && files[0].path === other);
     lines.write(100);
     await sleep(600);
-    expect(receiver.stats().documents).toBe(20_001);
+    expect(receiver.stats().documents).toBe(5_001);
     config.write(settings([sinkTo(receiver.url)], { paths: [join(directory, "logs")] }));
     await reload(agent);
     await expectAll(agent, receiver);
-    expect(receiver.stats()).toMatchObject({ documents: 20_101, conflicts: 0 });
+    expect(receiver.stats()).toMatchObject({ documents: 5_101, conflicts: 0 });
   });
 
   test("a rotated and a deleted file with unsent lines stay open while a sink is down, whatever is reloaded", async () => {

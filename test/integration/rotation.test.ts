@@ -219,7 +219,7 @@ test("truncated and begun with the same line again: two documents", async () => 
   const agent = start();
   await agent.waitForStatus(isCommitted);
   writeFileSync(log.path, "");
-  await sleep(700);
+  await agent.waitForStatus(({ files }) => files.some(({ size }) => size === 0));
   appendFileSync(log.path, "the same\n");
   await agent.waitForStatus((status) => isCommitted(status) && status.files.some(({ size }) => size > 0));
   await sleep(500);

@@ -28,7 +28,7 @@ async function write(world: CrashWorld, ticks: number): Promise<void> {
 }
 
 async function expectRefused(agent: Agent, holder: string): Promise<void> {
-  expect(await agent.end(10_000)).toEqual({ code: 74, signal: null });
+  expect(await agent.end()).toEqual({ code: 74, signal: null });
   const said = agent.logs.map(({ msg }) => msg).join("\n");
   expect(said).toContain("another pannier runs on the state directory");
   expect(said).toContain(holder);
@@ -112,7 +112,7 @@ test("somebody deletes the state and another pannier begins there: the first one
   await second.waitForLog("started");
   first.kill("SIGCONT");
   await write(world, 10);
-  expect(await first.end(20_000)).toEqual({ code: 74, signal: null });
+  expect(await first.end()).toEqual({ code: 74, signal: null });
   await write(world, 10);
   const { exit } = await world.finish(second);
   expect(exit).toEqual({ code: 0, signal: null });

@@ -20,7 +20,7 @@ import { type Agent, killAgents, startAgent } from "../support/agent.ts";
 const SWAPPER = fileURLToPath(new URL("../support/swapper.ts", import.meta.url));
 const ATTACK_MS = 6_000;
 /** From the write to the output: a look, the age of a batch, and processors that others keep busy. */
-const LATE_MS = 5_000;
+const LATE_MS = 15_000;
 
 let directory: string;
 let logs: string;
