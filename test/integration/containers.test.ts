@@ -23,7 +23,8 @@ beforeAll(() => {
 });
 
 beforeEach(async (context) => {
-  starting ??= new ElasticsearchContainer(IMAGE).start();
+  // Two minutes, the default, are what it takes a slow machine that starts other servers at the same time.
+  starting ??= new ElasticsearchContainer(IMAGE).withStartupTimeout(300_000).start();
   container = await requireServer(context, () => starting!);
 });
 

@@ -27,12 +27,12 @@ async function expectNotReady(agent: Agent): Promise<void> {
     const answer = await agent.get("/readyz");
     return `${answer.status} ${await answer.text()}`;
   };
-  await expect.poll(text, { timeout: 20_000 }).toMatch(/^503 .*the state directory cannot be written/);
+  await expect.poll(text, { timeout: 60_000 }).toMatch(/^503 .*the state directory cannot be written/);
   expect((await agent.get("/livez")).status).toBe(200);
 }
 
 async function expectReady(agent: Agent): Promise<void> {
-  await expect.poll(async () => (await agent.get("/readyz")).status, { timeout: 40_000 }).toBe(200);
+  await expect.poll(async () => (await agent.get("/readyz")).status, { timeout: 90_000 }).toBe(200);
 }
 
 async function expectNothingLost(world: CrashWorld, agent?: Agent): Promise<void> {
@@ -57,7 +57,7 @@ async function writeUntil(world: CrashWorld, something: Promise<unknown>): Promi
 }
 
 /** Writes are refused again and again, in the middle of an entry as well; what comes behind must not be hidden by it. */
-test("full again and again, and restarted from what was written in between", async (context) => {
+test("full again and again, and restarted from what was written in between", { timeout: 500_000 }, async (context) => {
   const world = await openWorld(context);
   needMounts(context, world.directory);
   mkdirSync(world.state);

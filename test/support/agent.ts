@@ -90,7 +90,7 @@ export const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.
 export const SHIPPED_FLAGS: readonly string[] = ["--min-semi-space-size=4", "--max-semi-space-size=4"];
 
 const POLL_MS = 25;
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 const running = new Set<Agent>();
 
 /** Starts `node dist/cli/main.js ARGS…`. Every agent that is not stopped by its test is killed by `killAgents` or at exit. */

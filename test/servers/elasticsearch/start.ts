@@ -11,7 +11,7 @@ import { prepareElasticsearch } from "./prepare.ts";
 export const SUPPORTED_VERSIONS = ["9.5.3", "8.19.21"] as const;
 export type ElasticsearchVersion = (typeof SUPPORTED_VERSIONS)[number];
 
-const START_TIMEOUT_MS = 120_000;
+const START_TIMEOUT_MS = 300_000;
 const STOP_TIMEOUT_MS = 15_000;
 
 export interface ElasticsearchOptions {

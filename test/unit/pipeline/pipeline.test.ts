@@ -61,7 +61,7 @@ test("new content whose record cannot be journaled yet is taken up again", async
     },
   });
   pipeline.addFile(makeFile(1));
-  await vi.waitFor(() => expect(calls).toBe(2), { timeout: 5_000 });
+  await vi.waitFor(() => expect(calls).toBe(2), { timeout: 30_000 });
   await pipeline.stop();
 });
 

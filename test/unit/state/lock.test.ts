@@ -15,11 +15,17 @@ test("a second pannier is told which process has the directory, and ends with 74
   inDirectory(async (directory) => {
     const first = new Child("hold", directory);
     await first.line(0);
-    const second = new Child("open", directory);
-    expect(await second.ended()).toBe(74);
-    expect(second.lines[0]).toBe("state_locked 74");
-    expect(second.lines[1]).toContain(`process ${first.process.pid}`);
-    expect(second.lines[2]).toContain("state_dir");
+    const refused = async (): Promise<readonly string[]> => {
+      const second = new Child("open", directory);
+      expect(await second.ended()).toBe(74);
+      return second.lines;
+    };
+    // It asks for a second, which a machine may stand still for.
+    let lines = await refused();
+    if (lines[1].includes("did not tell")) lines = await refused();
+    expect(lines[0]).toBe("state_locked 74");
+    expect(lines[1]).toContain(`process ${first.process.pid}`);
+    expect(lines[2]).toContain("state_dir");
     await first.kill();
   }));
 
@@ -52,7 +58,8 @@ test("one that dies while it is asked has no lock any more", () =>
     await first.line(0);
     first.process.kill("SIGSTOP");
     const second = open(directory);
-    await setTimeout(200);
+    // Long enough that it asks, and much shorter than it waits for an answer.
+    await setTimeout(50);
     await first.kill();
     const state = await second;
     expect(state.found).toBe("crashed");
@@ -86,7 +93,7 @@ test("a starter that does not listen yet keeps its name; what a dead one left be
     expect(existsSync(name)).toBe(false);
   }));
 
-test("never two at once, however starters, stops and dead locks mix", { timeout: 30_000 }, () =>
+test("never two at once, however starters, stops and dead locks mix", { timeout: 60_000 }, () =>
   inDirectory(async (directory) => {
     let holders = 0;
     let wins = 0;

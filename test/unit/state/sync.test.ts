@@ -56,7 +56,7 @@ test("generations and salts are on the disk when the call returns, the rest foll
       state.commit([{ file, cursor, committed, tail: Buffer.alloc(0), lastTime: "", terms: terms({ delivered: 10 }) }]);
     }
     expect([disk.group, disk.atOnce]).toEqual([0, 2]);
-    await expect.poll(() => disk.group, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => disk.group).toBe(1);
     await setTimeout(1_200);
     expect(disk.group, "an idle journal is not synced").toBe(1);
     await Promise.all([state.sync(), state.sync(), state.sync()]);
@@ -112,9 +112,9 @@ test("one sync that was refused makes a new journal, also when nothing is writte
     const state = await open(directory, { log });
     addFile(state, "/logs/only-in-the-journal.log");
     disk.refusals = 1;
-    await expect.poll(() => log.codes, { timeout: 5_000 }).toContain("state_sync_failed");
+    await expect.poll(() => log.codes).toContain("state_sync_failed");
     const snapshot = (): string => readFileSync(join(directory, "snapshot"), "utf8");
-    await expect.poll(snapshot, { timeout: 5_000 }).toContain("only-in-the-journal");
+    await expect.poll(snapshot).toContain("only-in-the-journal");
     await state.stop();
   }));
 
