@@ -130,7 +130,7 @@ async function expectWhole(world: CrashWorld): Promise<void> {
   }
 }
 
-describe.concurrent(`seed ${SEED}`, { timeout: 300_000 }, () => {
+describe.concurrent(`seed ${SEED}`, { timeout: 600_000 }, () => {
   test("kill -9 at each step: nothing lost, nothing twice, no conflict that was not expected", async (context) => {
     const lives = [
       ...[...STARTING, ...SHIPPING, ...LATER].map((step) => ({ step, faults: {} })),

@@ -76,4 +76,4 @@ test("thousands of idle files cost little, and the first byte of each is noticed
     while (linesOf(many.agent) === lines && performance.now() - writtenMs < FIRST_BYTE_MAX_MS) await sleep(50);
     expect(linesOf(many.agent)).toBe(lines + 1);
   }
-});
+}, 400_000);
