@@ -218,7 +218,7 @@ test("a sink that is down for long costs the other nothing: at least 90 % of its
   }
   const said = `alone ${alone.map(Math.round).join(" ")} ms, beside a dead one ${beside.map(Math.round).join(" ")} ms`;
   expect(speed(), said).toBeGreaterThan(0.9);
-});
+}, 400_000);
 
 test("two sinks with the same destination: exit 78", async () => {
   const receiver = await open();

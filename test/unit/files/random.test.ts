@@ -150,7 +150,7 @@ const ONCE_WRONG: [Story][] = [
 
 test(
   "whatever an application does to its files, every line comes once (invariants 4 and 6)",
-  { timeout: 60_000 + RUNS * 200 },
+  { timeout: 180_000 + RUNS * 200 },
   async () => {
     await assert(
       asyncProperty(array(constantFrom(...ACTIONS), { minLength: 5, maxLength: 40 }), async (actions) => {

@@ -38,4 +38,4 @@ test("memory stays flat, batch after batch (invariant 9)", async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ["--max-semi-space-size=4", script, "120"]);
   const { grownMiB } = JSON.parse(stdout) as { grownMiB: number };
   expect(grownMiB).toBeLessThan(3);
-}, 60_000);
+});

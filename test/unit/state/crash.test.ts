@@ -5,7 +5,7 @@ import { inDirectory, open } from "./tools.ts";
 
 const KILLS = 12;
 
-test("what was committed before a kill -9 is there after it", { timeout: 60_000 }, () =>
+test("what was committed before a kill -9 is there after it", () =>
   inDirectory(async (directory) => {
     let committed = 0;
     for (let round = 0; round < KILLS; round += 1) {
@@ -25,5 +25,4 @@ test("what was committed before a kill -9 is there after it", { timeout: 60_000 
       await state.stop();
     }
     expect(committed).toBeGreaterThan(0);
-  }),
-);
+  }));

@@ -139,45 +139,41 @@ function harm(directory: string, backup: string, what: Harm): void {
   return writeFileSync(path, content);
 }
 
-test(
-  "cut, flipped, zeroed, swapped, removed or replaced by older ones: it starts, and nothing is true that never was",
-  { timeout: 120_000 },
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(harms, fc.nat(100), fc.boolean(), (all, seed, stops) =>
-        inDirectory(async (base) => {
-          const [directory, backup] = [join(base, "state"), join(base, "backup")];
-          const truth = await work(directory, backup, seed, stops);
-          for (const what of all) harm(directory, backup, what);
-          const log = new KeptLog();
-          const state = await open(directory, { log });
-          for (const file of plain(state.files)) {
-            const facts = truth.facts.get(file.uid) ?? new Set();
-            expect(factsOf(file).filter((fact) => !facts.has(fact))).toEqual([]);
-            for (const cursor of file.cursors) {
-              const { start, committed, delivered, filtered, deadLettered, cut, lost } = cursor;
-              expect(delivered + filtered + deadLettered + cut + lost).toBe(committed - start);
-              // Without its commits, a cursor begins anew.
-              if (committed > start) expect([...truth.cursors.get(file.uid)!]).toContain(position(cursor));
-            }
+test("cut, flipped, zeroed, swapped, removed or replaced by older ones: it starts, and nothing is true that never was", async () => {
+  await fc.assert(
+    fc.asyncProperty(harms, fc.nat(100), fc.boolean(), (all, seed, stops) =>
+      inDirectory(async (base) => {
+        const [directory, backup] = [join(base, "state"), join(base, "backup")];
+        const truth = await work(directory, backup, seed, stops);
+        for (const what of all) harm(directory, backup, what);
+        const log = new KeptLog();
+        const state = await open(directory, { log });
+        for (const file of plain(state.files)) {
+          const facts = truth.facts.get(file.uid) ?? new Set();
+          expect(factsOf(file).filter((fact) => !facts.has(fact))).toEqual([]);
+          for (const cursor of file.cursors) {
+            const { start, committed, delivered, filtered, deadLettered, cut, lost } = cursor;
+            expect(delivered + filtered + deadLettered + cut + lost).toBe(committed - start);
+            // Without its commits, a cursor begins anew.
+            if (committed > start) expect([...truth.cursors.get(file.uid)!]).toContain(position(cursor));
           }
-          const isWhole = JSON.stringify(dump(state.files)) === JSON.stringify(truth.end);
-          if (state.found === "stopped") expect(isWhole).toBe(true);
-          expect(log.codes.includes("state_damaged")).toBe(state.found === "damaged");
-          const end = dump(state.files);
-          await state.stop();
-          const again = await open(directory);
-          expect(again.found).toBe("stopped");
-          expect(dump(again.files)).toEqual(end);
-          await again.stop();
-        }),
-      ),
-      { numRuns: 40 },
-    );
-  },
-);
+        }
+        const isWhole = JSON.stringify(dump(state.files)) === JSON.stringify(truth.end);
+        if (state.found === "stopped") expect(isWhole).toBe(true);
+        expect(log.codes.includes("state_damaged")).toBe(state.found === "damaged");
+        const end = dump(state.files);
+        await state.stop();
+        const again = await open(directory);
+        expect(again.found).toBe("stopped");
+        expect(dump(again.files)).toEqual(end);
+        await again.stop();
+      }),
+    ),
+    { numRuns: 40 },
+  );
+});
 
-test("every prefix of journal and snapshot: a start, and never more than was true", { timeout: 120_000 }, () =>
+test("every prefix of journal and snapshot: a start, and never more than was true", () =>
   inDirectory(async (base) => {
     const [directory, backup, copy] = [join(base, "state"), join(base, "backup"), join(base, "copy")];
     const truth = await work(directory, backup, 5, false);
@@ -197,8 +193,7 @@ test("every prefix of journal and snapshot: a start, and never more than was tru
         rmSync(copy, { recursive: true });
       }
     }
-  }),
-);
+  }));
 
 /** Each of these takes entries away without leaving a damaged line behind. */
 test.for<[what: string, harm: (directory: string, backup: string) => void]>([

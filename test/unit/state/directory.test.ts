@@ -10,13 +10,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { asNobody, isRoot, needMounts, NOBODY, onTmpfs } from "../../support/mounts.ts";
 import { Child } from "./process.ts";
 import { inDirectory, open } from "./tools.ts";
-
-/** Processes start slowly on a machine that has much else to do. */
-vi.setConfig({ testTimeout: 60_000 });
 
 async function failure(child: Child): Promise<{ exit: number | string; code: string; message: string; hint: string }> {
   const exit = await child.ended();

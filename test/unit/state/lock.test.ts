@@ -1,15 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { PannierError } from "../../../src/core/errors.ts";
 import { askRunning, takeLock } from "../../../src/state/lock.ts";
 import type { Lock } from "../../../src/state/lock.ts";
 import { Child } from "./process.ts";
 import { inDirectory, open } from "./tools.ts";
-
-/** Processes start slowly on a machine that has much else to do. */
-vi.setConfig({ testTimeout: 60_000 });
 
 test("a second pannier is told which process has the directory, and ends with 74", () =>
   inDirectory(async (directory) => {
@@ -66,7 +63,7 @@ test("one that dies while it is asked has no lock any more", () =>
     await state.stop();
   }));
 
-test("of five that start at once over a dead lock, one wins", { timeout: 60_000 }, () =>
+test("of five that start at once over a dead lock, one wins", () =>
   inDirectory(async (directory) => {
     for (let round = 0; round < 3; round += 1) {
       const starters = Array.from({ length: 5 }, () => new Child("hold", directory));
@@ -78,8 +75,7 @@ test("of five that start at once over a dead lock, one wins", { timeout: 60_000 
       );
       await Promise.all(starters.map((starter) => starter.kill()));
     }
-  }),
-);
+  }));
 
 test("a starter that does not listen yet keeps its name; what a dead one left behind goes", () =>
   inDirectory(async (directory) => {
@@ -93,7 +89,7 @@ test("a starter that does not listen yet keeps its name; what a dead one left be
     expect(existsSync(name)).toBe(false);
   }));
 
-test("never two at once, however starters, stops and dead locks mix", { timeout: 60_000 }, () =>
+test("never two at once, however starters, stops and dead locks mix", () =>
   inDirectory(async (directory) => {
     let holders = 0;
     let wins = 0;
@@ -120,8 +116,7 @@ test("never two at once, however starters, stops and dead locks mix", { timeout:
     expect(wins).toBeGreaterThan(10);
     expect([...refusals]).toEqual(["state_locked"]);
     expect(readdirSync(directory).filter((name) => name.startsWith("lock-new"))).toEqual([]);
-  }),
-);
+  }));
 
 test("another command asks the running agent a line", () =>
   inDirectory(async (directory) => {

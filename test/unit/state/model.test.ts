@@ -265,7 +265,7 @@ async function run(directory: string, copy: string, all: readonly Action[]): Pro
   return { steps, end };
 }
 
-test("a restart finds what was there, after a stop and after a crash", { timeout: 60_000 }, async () => {
+test("a restart finds what was there, after a stop and after a crash", async () => {
   await fc.assert(
     fc.asyncProperty(actions, (all) =>
       inDirectory(async (base) => {
@@ -287,7 +287,7 @@ test("a restart finds what was there, after a stop and after a crash", { timeout
   );
 });
 
-test("a journal that ends at any byte gives the state after the last whole entry", { timeout: 60_000 }, async () => {
+test("a journal that ends at any byte gives the state after the last whole entry", async () => {
   await fc.assert(
     fc.asyncProperty(actions, fc.double({ min: 0, max: 1, noNaN: true }), (all, where) =>
       inDirectory(async (base) => {
@@ -308,7 +308,7 @@ test("a journal that ends at any byte gives the state after the last whole entry
   );
 });
 
-test("a flipped bit costs the entries of its line and no other", { timeout: 60_000 }, async () => {
+test("a flipped bit costs the entries of its line and no other", async () => {
   await fc.assert(
     fc.asyncProperty(
       actions,
@@ -348,7 +348,7 @@ function linesAround(bytes: Buffer, at: number): [number, number] {
   return [from, next === 0 ? bytes.length : next];
 }
 
-test("anything at all in the files is read without an error", { timeout: 60_000 }, async () => {
+test("anything at all in the files is read without an error", async () => {
   const rubbish = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),
     fc.string({ maxLength: 300, unit: "binary" }).map((text) => Buffer.from(text)),

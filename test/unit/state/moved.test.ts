@@ -27,33 +27,30 @@ const WAYS: readonly [what: string, take: (directory: string) => void][] = [
   ],
 ];
 
-test.for(WAYS)(
-  "%s is taken away: it is there again within seconds, locked and whole",
-  { timeout: 120_000 },
-  ([, take]) =>
-    inDirectory(async (base) => {
-      const directory = join(base, "state");
-      const log = new KeptLog();
-      let state = await open(directory, { log });
-      state.onRequest((line) => Promise.resolve(`echo ${line}`));
-      commit(state);
-      await state.sync();
-      take(directory);
-      commit(state);
-      await expect.poll(() => log.codes).toContain("state_gone");
-      await expect.poll(() => readdirSync(directory)).toEqual(expect.arrayContaining(["journal", "snapshot"]));
-      commit(state);
-      expect(state.failing).toBe(false);
-      await expect(open(directory)).rejects.toMatchObject({ code: "state_locked" });
-      expect(await askRunning(directory, "x")).toBe("echo x");
-      expect(log.codes).toEqual(["state_gone"]);
-      const end = dump(state.files);
-      await state.stop();
-      state = await open(directory);
-      expect(state.found).toBe("stopped");
-      expect(dump(state.files)).toEqual(end);
-      await state.stop();
-    }),
+test.for(WAYS)("%s is taken away: it is there again within seconds, locked and whole", ([, take]) =>
+  inDirectory(async (base) => {
+    const directory = join(base, "state");
+    const log = new KeptLog();
+    let state = await open(directory, { log });
+    state.onRequest((line) => Promise.resolve(`echo ${line}`));
+    commit(state);
+    await state.sync();
+    take(directory);
+    commit(state);
+    await expect.poll(() => log.codes).toContain("state_gone");
+    await expect.poll(() => readdirSync(directory)).toEqual(expect.arrayContaining(["journal", "snapshot"]));
+    commit(state);
+    expect(state.failing).toBe(false);
+    await expect(open(directory)).rejects.toMatchObject({ code: "state_locked" });
+    expect(await askRunning(directory, "x")).toBe("echo x");
+    expect(log.codes).toEqual(["state_gone"]);
+    const end = dump(state.files);
+    await state.stop();
+    state = await open(directory);
+    expect(state.found).toBe("stopped");
+    expect(dump(state.files)).toEqual(end);
+    await state.stop();
+  }),
 );
 
 test("taken away just before the stop, it is there for the next start", () =>
@@ -69,7 +66,7 @@ test("taken away just before the stop, it is there for the next start", () =>
     await again.stop();
   }));
 
-test("where it cannot be made, nothing more is written until it can", { timeout: 120_000 }, () =>
+test("where it cannot be made, nothing more is written until it can", () =>
   inDirectory(async (base) => {
     const directory = join(base, "volume", "state");
     mkdirSync(join(base, "volume"));
@@ -89,5 +86,4 @@ test("where it cannot be made, nothing more is written until it can", { timeout:
     const again = await open(directory);
     expect(again.files.get(1)!.cursors.get("es")!.committed).toBe(30);
     await again.stop();
-  }),
-);
+  }));

@@ -216,7 +216,7 @@ test("a file that is gone for a day leaves with the snapshot; who still reads it
     await state.stop();
   }));
 
-test("a snapshot while work goes on loses nothing, wherever a crash comes between its steps", { timeout: 60_000 }, () =>
+test("a snapshot while work goes on loses nothing, wherever a crash comes between its steps", () =>
   inDirectory(async (base) => {
     const directory = join(base, "state");
     const state = await open(directory);
@@ -237,8 +237,10 @@ test("a snapshot while work goes on loses nothing, wherever a crash comes betwee
     let during = 0;
     while (!progress.done) {
       for (const file of files.slice(0, 300)) commit(state, file, 1);
-      const cursor = files[during].cursors.get("es")!;
-      state.addBoundary(files[during], cursor, { from: cursor.committed, to: cursor.committed + 9 });
+      // As often as it takes a slow disk to sync.
+      const file = files[during % files.length];
+      const cursor = file.cursors.get("es")!;
+      state.addBoundary(file, cursor, { from: cursor.committed, to: cursor.committed + 9 });
       addFile(state, `/logs/new-${during}.log`);
       during += 1;
       if (during < 8) crash();
@@ -264,51 +266,45 @@ test("a snapshot while work goes on loses nothing, wherever a crash comes betwee
       expect(existsSync(join(path, "journal.old"))).toBe(false);
       await reopened.stop();
     }
-  }),
-);
+  }));
 
-test(
-  "a journal cut off anywhere behind a snapshot that was made in the middle of work gives no state that never was",
-  { timeout: 60_000 },
-  () =>
-    inDirectory(async (base) => {
-      const directory = join(base, "state");
-      const state = await open(directory);
-      const files = Array.from({ length: 300 }, (_, i) => addFile(state, `/logs/${i}.log`));
-      const seen = new Map(files.map(({ uid }) => [uid, new Set<string>()]));
-      const remember = (file: FileRecord): unknown =>
-        seen.get(file.uid)!.add(JSON.stringify(dump(new Map([[0, file]]))));
-      const step = (file: FileRecord): void => {
-        const cursor = state.openCursor(file, "es", 0);
-        remember(file);
-        state.addBoundary(file, cursor, { from: cursor.committed, to: cursor.committed + 3 });
-        remember(file);
-        commit(state, file, 2);
-        remember(file);
-      };
+test("a journal cut off anywhere behind a snapshot that was made in the middle of work gives no state that never was", () =>
+  inDirectory(async (base) => {
+    const directory = join(base, "state");
+    const state = await open(directory);
+    const files = Array.from({ length: 300 }, (_, i) => addFile(state, `/logs/${i}.log`));
+    const seen = new Map(files.map(({ uid }) => [uid, new Set<string>()]));
+    const remember = (file: FileRecord): unknown => seen.get(file.uid)!.add(JSON.stringify(dump(new Map([[0, file]]))));
+    const step = (file: FileRecord): void => {
+      const cursor = state.openCursor(file, "es", 0);
+      remember(file);
+      state.addBoundary(file, cursor, { from: cursor.committed, to: cursor.committed + 3 });
+      remember(file);
+      commit(state, file, 2);
+      remember(file);
+    };
+    for (const file of files) step(file);
+    const progress = { done: false };
+    const snapshot = state.snapshot().finally(() => (progress.done = true));
+    while (!progress.done) {
       for (const file of files) step(file);
-      const progress = { done: false };
-      const snapshot = state.snapshot().finally(() => (progress.done = true));
-      while (!progress.done) {
-        for (const file of files) step(file);
-        await new Promise(setImmediate);
+      await new Promise(setImmediate);
+    }
+    await snapshot;
+    const whole = readFileSync(join(directory, "journal"));
+    for (let share = 0; share <= 20; share += 1) {
+      const copy = join(base, `copy-${share}`);
+      cpSync(join(directory, "snapshot"), join(copy, "snapshot"), { recursive: true });
+      writeFileSync(join(copy, "journal"), whole.subarray(0, Math.floor((whole.length * share) / 20)));
+      const reopened = await open(copy);
+      expect(reopened.files.size).toBe(files.length);
+      for (const [uid, file] of reopened.files) {
+        expect([...seen.get(uid)!]).toContain(JSON.stringify(dump(new Map([[0, file]]))));
       }
-      await snapshot;
-      const whole = readFileSync(join(directory, "journal"));
-      for (let share = 0; share <= 20; share += 1) {
-        const copy = join(base, `copy-${share}`);
-        cpSync(join(directory, "snapshot"), join(copy, "snapshot"), { recursive: true });
-        writeFileSync(join(copy, "journal"), whole.subarray(0, Math.floor((whole.length * share) / 20)));
-        const reopened = await open(copy);
-        expect(reopened.files.size).toBe(files.length);
-        for (const [uid, file] of reopened.files) {
-          expect([...seen.get(uid)!]).toContain(JSON.stringify(dump(new Map([[0, file]]))));
-        }
-        await reopened.stop();
-      }
-      await state.stop();
-    }),
-);
+      await reopened.stop();
+    }
+    await state.stop();
+  }));
 
 test("a crash of a start after its snapshot changes neither the state nor what is found", () =>
   inDirectory(async (base) => {
