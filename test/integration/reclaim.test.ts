@@ -17,7 +17,7 @@ import { STEPS } from "../support/crash-world.ts";
 import { withLimits } from "../support/limits.ts";
 import { type Receiver, startReceiver } from "../support/receiver.ts";
 
-const RECLAIMED_IN_MS = 40_000;
+const RECLAIMED_IN_MS = 80_000;
 /** Seconds for what else takes minutes. */
 const QUICK = [
   ...SHIPPED_FLAGS,

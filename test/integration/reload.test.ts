@@ -337,7 +337,7 @@ describe("inputs", () => {
     config.write(settings([sinkTo(receiver.url)], { paths: [other] }));
     await reload(agent);
     expect(receiver.sequences.compare(5_000)).toMatchObject({ missing: 0, doubled: 0 });
-    await agent.waitForStatus(({ files }) => files.length === 1 && files[0].path === other);
+    await agent.waitForStatus((now) => now.files.length === 1 && now.files[0].path === other && isCommitted(now));
     lines.write(100);
     await sleep(600);
     expect(receiver.stats().documents).toBe(5_001);
