@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -104,16 +105,19 @@ test("FIFOs and devices do not block, links that lead out are not followed, and 
   symlinkSync(logs, path.join(logs, "sub", "loop"));
   const agent = run();
   await agent.waitForStatus(({ files }) => files.length === 1 && files[0].lag_bytes === 0);
-  const open = readdirSync(`/proc/${agent.pid}/fd`).map((fd) => {
-    try {
-      return execFileSync("readlink", [`/proc/${agent.pid}/fd/${fd}`], { encoding: "utf8" }).trim();
-    } catch {
-      return "";
-    }
-  });
-  expect(open.filter((target) => target.startsWith(directory) && !target.includes("/state"))).toEqual([
-    path.join(logs, "sub", "app.log"),
-  ]);
+  const open = (): string[] =>
+    readdirSync(`/proc/${agent.pid}/fd`).map((fd) => {
+      try {
+        return readlinkSync(`/proc/${agent.pid}/fd/${fd}`);
+      } catch {
+        return "";
+      }
+    });
+  for (let i = 0; i < 100; i++) expect(open().filter((target) => target.startsWith(outside))).toEqual([]);
+  // A directory is held for the moment in which it is looked at.
+  await expect
+    .poll(() => open().filter((target) => target.startsWith(directory) && !target.includes("/state")))
+    .toEqual([path.join(logs, "sub", "app.log")]);
   expect(agent.stdout()).not.toContain("canary");
   expect((await agent.stop()).code).toBe(0);
 });
