@@ -24,6 +24,8 @@ export interface CursorRecord {
   lastTime: string;
   /** Bytes below may have been sent before: a conflict there is a delivery. */
   sent: number;
+  /** Up to TAIL_BYTES bytes before `sent`; none once all of that is committed, nor where an older pannier wrote the state. */
+  sentTail: Buffer;
   /** The five final terms of contract §5; their sum is `committed - start`. */
   delivered: number;
   filtered: number;
@@ -128,6 +130,14 @@ export interface Commit {
   readonly seenBytes?: number;
 }
 
+/** What is before `to` is about to be sent. */
+export interface SentMark {
+  readonly file: FileRecord;
+  readonly cursor: CursorRecord;
+  readonly to: number;
+  readonly tail: Buffer;
+}
+
 /**
  * Every change is written to the journal before the call returns (it survives `kill -9`), and fsynced in groups. Calls
  * documented as durable are fsynced before they return. All throw PannierError `state_write_failed` when the journal cannot
@@ -160,7 +170,7 @@ export interface StateStore {
   /** The cursor of a sink in a file, made with `start` when there is none. */
   openCursor(file: FileRecord, sink: string, start: number): CursorRecord;
   /** Raises sent-marks; entries that do not rise are not written. */
-  markSent(marks: readonly { file: FileRecord; cursor: CursorRecord; to: number }[]): void;
+  markSent(marks: readonly SentMark[]): void;
   addBoundary(file: FileRecord, cursor: CursorRecord, boundary: Boundary): void;
   /** Durable. */
   addSalt(file: FileRecord, cursor: CursorRecord, from: number, salt: number): void;

@@ -29,6 +29,20 @@ export function provenBytes(places: readonly Place[], fd: number, sizeBytes: num
   return proven;
 }
 
+const LINE_FEED = 0x0a;
+/** Where a longer line was ended is looked for only so far. */
+const LINE_LOOKED_AT_MAX_BYTES = 256 * 1024;
+
+/** Whether a line ends between two offsets of a file. */
+export function hasLineEnd(fd: number, from: number, to: number): boolean {
+  const end = Math.min(to, from + LINE_LOOKED_AT_MAX_BYTES);
+  for (let at = from; at < end; at += BLOCK_BYTES) {
+    const count = readSync(fd, block, 0, Math.min(BLOCK_BYTES, end - at), at);
+    if (block.subarray(0, count).includes(LINE_FEED)) return true;
+  }
+  return false;
+}
+
 /**
  * Whether the first `bytes` bytes of two files are the same. Of a long file only samples are compared, its first and last
  * block among them, since it may have gigabytes and is looked at while nothing else runs.

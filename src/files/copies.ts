@@ -14,6 +14,7 @@ import {
   isSameFile,
   isUnread,
   isYounger,
+  obeys,
 } from "./evidence.ts";
 import type { Entry, Family } from "./family.ts";
 import { Heads } from "./head.ts";
@@ -185,7 +186,8 @@ export class Copies {
     if (!heads.has(record)) return -1;
     const places = this.#o.places(orphan);
     const proven = provenBytes(places, fd, look.size);
-    return proven > 0 || places.every(({ tail }) => tail.length === 0) ? proven : -1;
+    if (proven !== 0) return proven;
+    return places.every(({ tail }) => tail.length === 0) && obeys({ fd, look }, record) ? 0 : -1;
   }
 
   /** Finds the content among those that are in no file: of those that begin alike, such as with the same header, the furthest. */

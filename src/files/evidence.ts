@@ -1,6 +1,6 @@
 import type { Place } from "../core/source.ts";
 import type { CopyPlace, FileRecord } from "../core/state.ts";
-import { beginAlike, provenBytes } from "./comparison.ts";
+import { beginAlike, hasLineEnd, provenBytes } from "./comparison.ts";
 import type { Heads } from "./head.ts";
 import type { Look, Opened } from "./open.ts";
 import type { Source } from "./source.ts";
@@ -29,15 +29,31 @@ export function isYounger(look: Look, { source, wasKnown }: Original): boolean {
 
 /**
  * Whether a file holds what is left of a content that is nowhere else. The first line alone proves nothing, it may be a mere
- * header: a remembered tail must be in its place, or the journal know the copy. Where nothing is committed yet, nothing can be
+ * header: a remembered tail must be in its place, or the journal know the copy. Where nothing was sent yet, nothing can be
  * skipped by mistake; where not even the first line was read, any younger file that is large enough will do.
  */
-export function isCopy(record: FileRecord, { fd, look, heads }: Sibling): boolean {
+export function isCopy(record: FileRecord, sibling: Sibling): boolean {
+  const { fd, look, heads } = sibling;
   if (look.birthtimeIsReal && look.birthtimeMs < record.birthtimeMs) return false;
   if (record.key === "") return isUnread(record) && look.size >= record.seenBytes;
   if (!heads.has(record)) return false;
-  const proven = provenBytes(committedPlaces(record), fd, look.size);
-  return proven > 0 || (proven === 0 && (isJournaled(record, look) || furthest(record) === 0));
+  const proven = provenBytes(knownPlaces(record), fd, look.size);
+  return (
+    proven > 0 || (proven === 0 && (isJournaled(record, look) || (furthest(record) === 0 && obeys(sibling, record))))
+  );
+}
+
+/**
+ * Nothing in a file contradicts what was decided about a content: it is as long as what was sent of it, and where a line was
+ * ended though it had no end, there is none. That would be torn otherwise, in a file that has other lines behind the same header.
+ */
+export function obeys({ fd, look }: Opened, { cursors }: FileRecord): boolean {
+  for (const { sent, boundaries } of cursors.values()) {
+    if (sent > look.size) return false;
+    for (const { from, to, unterminated } of boundaries)
+      if (to > look.size || (unterminated === true && hasLineEnd(fd, from, to))) return false;
+  }
+  return true;
 }
 
 /** There are bytes in it, and no sink has any of them behind itself: skipped, or counted as lost. */
@@ -45,9 +61,12 @@ export function isUnread(record: FileRecord): boolean {
   return record.seenBytes > 0 && furthest(record) === 0;
 }
 
-/** Where the sinks have come to in it, as the journal knows. */
-export function committedPlaces({ cursors }: FileRecord): Place[] {
-  return Array.from(cursors.values(), ({ committed, tail }) => ({ offset: committed, tail }));
+/** Where the sinks have come to in it, and what was sent of it, as the journal knows. */
+export function knownPlaces({ cursors }: FileRecord): Place[] {
+  return Array.from(cursors.values(), ({ committed, tail, sent, sentTail }) => [
+    { offset: committed, tail },
+    { offset: sent, tail: sentTail },
+  ]).flat();
 }
 
 export function furthest({ cursors }: FileRecord): number {

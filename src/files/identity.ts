@@ -1,6 +1,6 @@
 import type { Place } from "../core/source.ts";
 import type { FileRecord, StateStore } from "../core/state.ts";
-import { committedPlaces, furthest, isJournaled } from "./evidence.ts";
+import { knownPlaces, furthest, isJournaled } from "./evidence.ts";
 import { fileKey, hashHead, headOf } from "./head.ts";
 import type { Look } from "./open.ts";
 
@@ -165,7 +165,7 @@ function isSameContent(record: FileRecord, look: Look, bytes: Bytes): boolean {
   // Nothing was ever sent of a file without a key: it is enough that it is probably the same one.
   if (record.key === "") return samePlace;
   if (record.device !== look.device && !samePlace) return false;
-  return hasHead(record, bytes.first) && bytes.proven(committedPlaces(record)) >= 0;
+  return hasHead(record, bytes.first) && bytes.proven(knownPlaces(record)) >= 0;
 }
 
 /** Whether a file that begins with `first` begins with the head of a record. */

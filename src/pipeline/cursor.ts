@@ -6,8 +6,6 @@ import type { Place, SourceFile } from "../core/source.ts";
 import type { Boundary, CursorRecord } from "../core/state.ts";
 import type { EventIdSeed } from "../batches/event-id.ts";
 
-const NONE: Buffer = Buffer.alloc(0);
-
 /**
  * Where one sink stands in one file. `record` is what the journal knows; the rest is made again from it at each start.
  *
@@ -110,10 +108,10 @@ export class Cursor {
 
   /** What was read, is committed, or may have been sent. None while nothing of the file has left it. */
   *places(): Generator<Place> {
-    const { start, committed, tail, sent } = this.record;
+    const { start, committed, tail, sent, sentTail } = this.record;
     if (this.read > start) yield { offset: this.read, tail: this.readTail.copy() };
     if (committed > start && committed < this.read) yield { offset: committed, tail };
-    if (sent > this.read) yield { offset: sent, tail: NONE };
+    if (sent > this.read) yield { offset: sent, tail: sentTail };
   }
 
   get unread(): number {

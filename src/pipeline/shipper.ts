@@ -49,7 +49,7 @@ export class Shipper {
   leaving({ segments }: Batch): Promise<void> {
     const marks = segments.flatMap((segment) => {
       const cursor = this.#cursors.get(segment)?.record;
-      return cursor === undefined ? [] : [{ file: segment.file.record, cursor, to: segment.to }];
+      return cursor === undefined ? [] : [{ file: segment.file.record, cursor, to: segment.to, tail: segment.tail }];
     });
     return this.#journal(() => this.#state.markSent(marks));
   }

@@ -1,5 +1,5 @@
 import type { CursorRecord, FileRecord, Terms } from "../core/state.ts";
-import type { CommitEntry, Entry } from "./entries.ts";
+import type { CommitEntry, Entry, SentEntry } from "./entries.ts";
 
 /** The entries that say all about one file; a snapshot is these for every file. */
 export function* entriesOf(file: FileRecord): Generator<Entry> {
@@ -33,9 +33,13 @@ function* entriesOfCursor(file: number, cursor: CursorRecord): Generator<Entry> 
   const { sink, start, committed, sent } = cursor;
   yield { t: "cursor", file, sink, start };
   if (committed > start) yield commitEntry(file, sink, committed, cursor.tail, cursor.lastTime, cursor);
-  if (sent > start) yield { t: "sent", file, sink, to: sent };
+  if (sent > start) yield sentEntry(file, sink, sent, cursor.sentTail);
   for (const boundary of cursor.boundaries) yield { t: "boundary", file, sink, ...boundary };
   for (const [from, salt] of cursor.salts) yield { t: "salt", file, sink, from, salt };
+}
+
+export function sentEntry(file: number, sink: string, to: number, tail: Buffer): SentEntry {
+  return { t: "sent", file, sink, to, ...(tail.length > 0 && { tail: tail.toString("base64") }) };
 }
 
 /** A commit with the totals of `terms`; what is 0 or empty is left out. */

@@ -117,6 +117,8 @@ export interface SentEntry {
   readonly file: number;
   readonly sink: string;
   readonly to: number;
+  /** Base64. */
+  readonly tail?: string;
 }
 
 export interface BoundaryEntry {

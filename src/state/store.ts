@@ -1,6 +1,15 @@
-import type { Boundary, Commit, CopyPlace, CursorRecord, FileRecord, Found, StateStore } from "../core/state.ts";
+import type {
+  Boundary,
+  Commit,
+  CopyPlace,
+  CursorRecord,
+  FileRecord,
+  Found,
+  SentMark,
+  StateStore,
+} from "../core/state.ts";
 import type { Entry } from "./entries.ts";
-import { entriesOf } from "./entries-of.ts";
+import { entriesOf, sentEntry } from "./entries-of.ts";
 import type { Handler } from "./socket.ts";
 import type { Storage } from "./storage.ts";
 import type { Table } from "./table.ts";
@@ -74,10 +83,10 @@ export class Store implements StateStore {
     }
   }
 
-  markSent(marks: readonly { file: FileRecord; cursor: CursorRecord; to: number }[]): void {
+  markSent(marks: readonly SentMark[]): void {
     const rising = marks.filter(({ cursor, to }) => to > cursor.sent);
     if (rising.length === 0) return;
-    const entries = rising.map(({ file, cursor, to }): Entry => ({ t: "sent", file: file.uid, sink: cursor.sink, to }));
+    const entries = rising.map(({ file, cursor, to, tail }) => sentEntry(file.uid, cursor.sink, to, tail));
     this.#write(entries, false, this.#dropped(rising));
   }
 

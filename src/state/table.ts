@@ -6,12 +6,13 @@ import type { BoundaryEntry, CommitEntry, Entry, FileEntry } from "./entries.ts"
 const NO_SALTS: Map<number, number> = new Map();
 const NO_BOUNDARIES: Boundary[] = [];
 
-/** A cursor. Its tail is kept as a string, which takes a quarter of a Buffer's memory; reading it makes a new Buffer. */
+/** A cursor. Its tails are kept as strings, which take a quarter of a Buffer's memory; reading one makes a new Buffer. */
 class Cursor implements CursorRecord {
   sink: string;
   readonly start: number;
   committed: number;
   tailText = "";
+  sentTailText = "";
   lastTime = "";
   sent: number;
   delivered = 0;
@@ -30,11 +31,23 @@ class Cursor implements CursorRecord {
   }
 
   get tail(): Buffer {
-    // Not Buffer.from: that would hand out a slice of a pool page, and who keeps the slice keeps the page.
-    const bytes = Buffer.allocUnsafeSlow(this.tailText.length);
-    bytes.write(this.tailText, "latin1");
-    return bytes;
+    return bytesOf(this.tailText);
   }
+
+  get sentTail(): Buffer {
+    return bytesOf(this.sentTailText);
+  }
+}
+
+function bytesOf(text: string): Buffer {
+  // Not Buffer.from: that would hand out a slice of a pool page, and who keeps the slice keeps the page.
+  const bytes = Buffer.allocUnsafeSlow(text.length);
+  bytes.write(text, "latin1");
+  return bytes;
+}
+
+function textOf(base64: string): string {
+  return Buffer.from(base64, "base64").toString("latin1");
 }
 
 /**
@@ -77,7 +90,9 @@ export class Table {
       }
       case "sent": {
         const cursor = this.cursor(entry.file, entry.sink);
-        if (cursor !== undefined && entry.to > cursor.sent) cursor.sent = entry.to;
+        if (cursor === undefined || entry.to <= cursor.sent) return;
+        cursor.sent = entry.to;
+        cursor.sentTailText = entry.to > cursor.committed ? textOf(entry.tail ?? "") : "";
         return;
       }
       case "boundary":
@@ -165,7 +180,8 @@ export class Table {
     this.#see(entry.file, entry.seen ?? entry.to);
     if (cursor === undefined || entry.to < cursor.committed) return;
     cursor.committed = entry.to;
-    cursor.tailText = Buffer.from(entry.tail, "base64").toString("latin1");
+    cursor.tailText = textOf(entry.tail);
+    if (entry.to >= cursor.sent) cursor.sentTailText = "";
     cursor.lastTime = entry.time ?? "";
     cursor.delivered = entry.delivered ?? 0;
     cursor.filtered = entry.filtered ?? 0;

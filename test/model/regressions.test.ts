@@ -53,6 +53,21 @@ const STORIES: Readonly<Record<string, (world: World) => Promise<void>>> = {
     application.moveAcross(LOG);
     application.write(LOG, 2, SHORT);
   },
+
+  // A header and a part of a line were sent, and that end of the line was remembered. Another file with the same header was
+  // taken for a copy of it, and the line in that place was torn.
+  "sent without an answer, and replaced by a file with the same header that is rotated": async (world) => {
+    const { application } = world;
+    application.writeHeader(LOG);
+    application.begin(LOG, { json: false, repeats: 30 });
+    world.receiver.misbehave("mute", 2);
+    await world.drain();
+    application.replace(LOG, 2, { json: false, repeats: 5 }, true);
+    application.rotateByDate(LOG, false);
+    application.writeLate(1, SHORT);
+    application.truncate(LOG);
+    await world.start();
+  },
 };
 
 test.each(

@@ -576,3 +576,47 @@ test("a copy is of the content whose first line it has, not of one of which noth
   expect(lines).toEqual(["one", "two"]);
   expect(recordAt("app.log.1")!.key).toBe(file.record.key);
 });
+
+for (const sent of ["# header\none\ntw", "# header\none\ntwo three\n"]) {
+  test(`what begins like a content of which ${sent.length} bytes were sent, and goes on otherwise, is another one`, async () => {
+    logs.writeFile("app.log", sent);
+    await follow({ holdsBack: true });
+    const { record } = follower.file("app.log")!;
+    const cursor = record.cursors.get("test")!;
+    const to = sent.length;
+    follower.state.markSent([{ file: record, cursor, to, tail: Buffer.from(sent) }]);
+    const lines = await whileDown(() => {
+      logs.deleteFile("app.log");
+      logs.writeFile("app.log.1", "# header\nfour\nfive six\n");
+      logs.writeFile("app.log", "");
+    });
+    expect(lines).toEqual(["# header", "four", "five six"]);
+    expect(recordAt("app.log.1")!.key).not.toBe(record.key);
+  });
+}
+
+test("what begins like a content of which a line was ended that had no end, and has that end elsewhere, is another one", async () => {
+  logs.writeFile("app.log", "# header\none tw");
+  await follow({ holdsBack: true });
+  const { record } = follower.file("app.log")!;
+  const cursor = record.cursors.get("test")!;
+  follower.state.addBoundary(record, cursor, { from: 9, to: 15, unterminated: true });
+  const lines = await whileDown(() => {
+    logs.deleteFile("app.log");
+    logs.writeFile("app.log.1", "# header\none\ntwo\n");
+    logs.writeFile("app.log", "");
+  });
+  expect(lines).toEqual(["# header", "one", "two"]);
+  expect(recordAt("app.log.1")!.key).not.toBe(record.key);
+});
+
+test("the copy of a content that was sent, and of which nothing is committed, is known by its end", async () => {
+  logs.appendToFile("app.log", "# header", "one", "two");
+  await follow({ holdsBack: true });
+  const { record } = follower.file("app.log")!;
+  const tail = Buffer.from("# header\none\n");
+  follower.state.markSent([{ file: record, cursor: record.cursors.get("test")!, to: tail.length, tail }]);
+  const { key } = record;
+  expect(await whileDown(() => logs.copyTruncate("app.log"))).toEqual(["# header", "one", "two"]);
+  expect(recordAt("app.log.1")!.key).toBe(key);
+});

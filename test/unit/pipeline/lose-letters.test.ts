@@ -54,7 +54,14 @@ test.each(["before", "after", "before and after", "twice before"])(
     const cursors = new Map<string, CursorRecord>();
     const record = { uid: 1, path: "/a", key: KEY, seenMtimeMs: 0, cursors } as unknown as FileRecord;
     const file = { ordinal: 0, record, path: "/a", size: 100, fd: -1, status: "live" } as unknown as SourceFile;
-    const journal = { tail: Buffer.alloc(0), lastTime: "", sent: 0, boundaries: [], salts: new Map() };
+    const journal = {
+      tail: Buffer.alloc(0),
+      lastTime: "",
+      sent: 0,
+      sentTail: Buffer.alloc(0),
+      boundaries: [],
+      salts: new Map(),
+    };
     const cursor = new Cursor(file, { sink: "es", start: 0, committed: 0, ...noTerms(), ...journal });
     cursors.set("es", cursor.record);
     const segment: Segment = {

@@ -5,7 +5,14 @@ import { Losses } from "../../../src/pipeline/losses.ts";
 import type { Pipeline } from "../../../src/pipeline/pipeline.ts";
 
 function makeCursor(sink: string, committed: number, sent: number): CursorRecord {
-  const facts = { start: 0, tail: Buffer.alloc(0), lastTime: "", boundaries: [], salts: new Map() };
+  const facts = {
+    start: 0,
+    tail: Buffer.alloc(0),
+    sentTail: Buffer.alloc(0),
+    lastTime: "",
+    boundaries: [],
+    salts: new Map(),
+  };
   const terms = { delivered: committed, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
   return { sink, committed, sent, ...facts, ...terms };
 }

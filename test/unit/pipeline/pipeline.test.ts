@@ -26,7 +26,15 @@ function makePipeline(parts: {
   replace?: () => void;
 }): Pipeline {
   const openCursor = (file: FileRecord): CursorRecord => {
-    const facts = { start: 0, committed: 0, tail: Buffer.alloc(0), lastTime: "", sent: 0, boundaries: [] };
+    const facts = {
+      start: 0,
+      committed: 0,
+      tail: Buffer.alloc(0),
+      lastTime: "",
+      sent: 0,
+      sentTail: Buffer.alloc(0),
+      boundaries: [],
+    };
     const terms = { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
     return { sink: `cursor of ${file.uid}`, ...facts, ...terms, salts: new Map() };
   };

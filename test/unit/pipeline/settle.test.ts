@@ -33,6 +33,7 @@ function makeCursor(file: SourceFile): Cursor {
     tail: Buffer.alloc(0),
     lastTime: "",
     sent: 0,
+    sentTail: Buffer.alloc(0),
     delivered: 0,
     filtered: 0,
     deadLettered: 0,

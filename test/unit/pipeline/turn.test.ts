@@ -67,7 +67,15 @@ class Rig {
       mtimeMs: 0,
       quietSinceMs: 0,
     };
-    const fresh = { sink: "s", start: 0, committed: 0, tail: Buffer.alloc(0), lastTime: "", sent: 0 };
+    const fresh = {
+      sink: "s",
+      start: 0,
+      committed: 0,
+      tail: Buffer.alloc(0),
+      lastTime: "",
+      sent: 0,
+      sentTail: Buffer.alloc(0),
+    };
     const terms = { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
     this.cursor = new Cursor(this.#file, { ...fresh, ...terms, boundaries: [], salts: new Map(), ...record });
     this.cursor.seed = new EventIdSeed(KEY);

@@ -127,7 +127,15 @@ class Line {
 function cursorOf(ordinal: number): Cursor {
   const path = `f${ordinal}`;
   const file = { ordinal, path, size: 1e9, record: { uid: ordinal, path, seenMtimeMs: 0 } as unknown as FileRecord };
-  const facts = { start: 0, committed: 0, tail: Buffer.alloc(0), lastTime: "", sent: 0, boundaries: [] };
+  const facts = {
+    start: 0,
+    committed: 0,
+    tail: Buffer.alloc(0),
+    lastTime: "",
+    sent: 0,
+    sentTail: Buffer.alloc(0),
+    boundaries: [],
+  };
   const cursor: CursorRecord = { sink: "es", ...facts, ...noTerms(), salts: new Map() };
   return new Cursor(file as unknown as SourceFile, cursor);
 }

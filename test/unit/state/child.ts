@@ -123,7 +123,7 @@ const tasks: Record<string, () => Promise<void>> = {
       const cursor = state.openCursor(file, "elasticsearch", 0);
       const committed = 1_000_000 + i;
       const lastTime = `2026-11-23T02:52:44.${i}Z`;
-      state.markSent([{ file, cursor, to: committed }]);
+      state.markSent([{ file, cursor, to: committed, tail: Buffer.alloc(64, i) }]);
       state.commit([
         { file, cursor, committed, tail: Buffer.alloc(64, i), lastTime, terms: terms({ delivered: committed }) },
       ]);

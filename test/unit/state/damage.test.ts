@@ -75,7 +75,7 @@ async function work(directory: string, backup: string, seed: number, stops: bool
       state.addBoundary(file, cursor, { from: cursor.committed, to: to + (seed % 2) });
       remember(state, truth);
       if (i % 5 === 0) state.addSalt(file, cursor, to + 3, 1);
-      state.markSent([{ file, cursor, to }]);
+      state.markSent([{ file, cursor, to, tail: Buffer.alloc(8, to) }]);
       remember(state, truth);
       const tail = Buffer.alloc(8, to);
       state.commit([{ file, cursor, committed: to, tail, lastTime: `t${to}`, terms: terms({ delivered: 9, cut: 1 }) }]);

@@ -23,6 +23,7 @@ interface ModelCursor {
   tail: string;
   lastTime: string;
   sent: number;
+  sentTail: string | undefined;
   delivered: number;
   filtered: number;
   deadLettered: number;
@@ -173,6 +174,7 @@ async function act(state: State, model: ModelFile[], action: Action): Promise<vo
       tail: "",
       lastTime: "",
       sent: start,
+      sentTail: undefined,
       ...nothing,
       boundaries: [],
       salts: [],
@@ -193,7 +195,9 @@ function actOnCursor(
   const cursor = file.cursors.get(model.sink)!;
   if (action.do === "sent") {
     const to = model.sent + action.by;
-    state.markSent([{ file, cursor, to }]);
+    const tail = Buffer.alloc(4, to);
+    state.markSent([{ file, cursor, to, tail }]);
+    if (to > model.sent) model.sentTail = to > model.committed ? tail.toString("hex") : undefined;
     model.sent = Math.max(model.sent, to);
   } else if (action.do === "boundary") {
     const from = model.committed + action.ahead;
@@ -226,6 +230,7 @@ function actOnCursor(
     model.cut += cut;
     model.lost += lost;
     Object.assign(model, { committed, tail: tail.toString("hex"), lastTime: action.time });
+    if (committed >= model.sent) model.sentTail = undefined;
     model.boundaries = model.boundaries.filter(({ to }) => to >= committed);
     model.salts = model.salts.filter(([from]) => from >= committed);
   }

@@ -104,11 +104,11 @@ test("a mark that does not rise writes nothing, and neither does naming, moving 
     const file = addFile(state, "/logs/a.log");
     const cursor = state.openCursor(file, "es", 10);
     state.nameFile(file, "aa", 3, "key");
-    state.markSent([{ file, cursor, to: 100 }]);
+    state.markSent([{ file, cursor, to: 100, tail: Buffer.alloc(8) }]);
     const journal = readFileSync(join(directory, "journal"));
     state.markSent([
-      { file, cursor, to: 100 },
-      { file, cursor, to: 60 },
+      { file, cursor, to: 100, tail: Buffer.alloc(8) },
+      { file, cursor, to: 60, tail: Buffer.alloc(8) },
     ]);
     state.markSent([]);
     state.commit([]);

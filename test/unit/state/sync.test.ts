@@ -92,7 +92,7 @@ test("a disk that refuses to sync: durable changes are refused, the others go on
     expect(cursor.salts.size).toBe(0);
     expect(await state.sync()).toBe(false);
     expect(await state.sync()).toBe(false);
-    state.markSent([{ file, cursor, to: 10 }]);
+    state.markSent([{ file, cursor, to: 10, tail: Buffer.alloc(8) }]);
     await state.snapshot();
     disk.broken = false;
     expect(log.codes.filter((code) => code === "state_sync_failed")).toHaveLength(1);

@@ -75,6 +75,7 @@ export function dump(files: ReadonlyMap<number, FileRecord>): unknown {
           tail: cursor.tail.toString("hex"),
           lastTime: cursor.lastTime,
           sent: cursor.sent,
+          sentTail: cursor.sentTail.toString("hex") || undefined,
           delivered: cursor.delivered,
           filtered: cursor.filtered,
           deadLettered: cursor.deadLettered,
