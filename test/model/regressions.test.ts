@@ -60,7 +60,7 @@ const STORIES: Readonly<Record<string, (world: World) => Promise<void>>> = {
     const { application } = world;
     application.writeHeader(LOG);
     application.begin(LOG, { json: false, repeats: 30 });
-    world.receiver.misbehave("mute", 2);
+    await world.receiver.misbehave("mute", 2);
     await world.drain();
     application.replace(LOG, 2, { json: false, repeats: 5 }, true);
     application.rotateByDate(LOG, false);
