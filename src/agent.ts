@@ -27,6 +27,8 @@ export interface AgentOptions {
   readonly once: boolean;
   readonly log: ProcessLog;
   readonly serviceName: string | undefined;
+  /** The Pod that it runs in. */
+  readonly podName: string | undefined;
   readonly podUid: string | undefined;
   /** When to stop, and when to reload. */
   readonly signals: Signals;
@@ -62,7 +64,7 @@ class Agent {
   #phase: AgentState = "starting";
 
   constructor(options: AgentOptions, state: Store) {
-    const { loaded, log, signals, serviceName } = options;
+    const { loaded, log, signals, serviceName, podName } = options;
     const { config } = loaded;
     const clock = systemClock;
     this.#o = options;
@@ -75,6 +77,7 @@ class Agent {
         clock,
         log,
         serviceName,
+        podName,
         drainSoon: this.#drainSoon,
         catalogue: () => this.#catalogue,
         onOutputClosed: () => signals.request(),

@@ -99,14 +99,13 @@ export function letterEncoder(
   other: RecordEncoder,
 ): LetterEncoder {
   const patterns = new Patterns(inputs);
-  const encoderOf = ({ file }: Letter): RecordEncoder => encoders[patterns.ownerOf(file)] ?? other;
   return {
-    maxBytes: (letter) => encoderOf(letter).maxEncodedBytes(letter.line.length),
-    encode: (letter, out, at) => encoderOf(letter).encode(lineOf(letter), out, at),
+    encoderOf: ({ file }) => encoders[patterns.ownerOf(file)] ?? other,
+    lineOf: (letter) => lineOf(letter, Math.max(0, patterns.ownerOf(letter.file))),
   };
 }
 
-function lineOf(letter: Letter): Line {
+function lineOf(letter: Letter, input: number): Line {
   const line = new Line();
   line.bytes = letter.line;
   line.end = letter.line.length;
@@ -115,5 +114,7 @@ function lineOf(letter: Letter): Line {
   line.originalBytes = letter.line.length + letter.cut;
   line.path = letter.file;
   line.fallbackTime = letter.time;
+  line.fileKey = letter.fileKey;
+  line.input = input;
   return line;
 }

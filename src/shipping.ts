@@ -26,6 +26,7 @@ export interface ShippingOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly serviceName: string | undefined;
+  readonly podName: string | undefined;
   readonly drainSoon: DrainSoon;
   /** Asked for late: the catalogue tells of its files to this object. */
   catalogue(): FileCatalogue;
@@ -112,7 +113,7 @@ export class Shipping {
 
   /** The pipelines that this configuration has no use for, or only with other settings. */
   outdatedBy(config: Config, plan: MemoryPlan): Pipeline[] {
-    const wanted = new Map(config.sinks.map((sink, index) => [sink.name, settingsOf(sink, plan, index)]));
+    const wanted = new Map(config.sinks.map((sink, index) => [sink.name, settingsOf(sink, config, plan, index)]));
     const outdated = [...this.#channels].filter(([name, { settings }]) => wanted.get(name) !== settings);
     return outdated.map(([, { pipeline }]) => pipeline);
   }
@@ -140,7 +141,7 @@ export class Shipping {
     this.#letters = letterEncoder(config.inputs, encoders, createRecordEncoder({ ...OTHER_FILES, ...name }));
     this.#buffer.resize(plan.readBufferBytes);
     const channels = config.sinks.map((sink, index): [string, Channel] => {
-      const settings = settingsOf(sink, plan, index);
+      const settings = settingsOf(sink, config, plan, index);
       const kept = this.#channels.get(sink.name);
       return [sink.name, kept ?? { settings, pipeline: this.#build(sink, index) }];
     });
@@ -173,7 +174,7 @@ export class Shipping {
 
   /** One sink with its pool, its reader and its way back to the lines. */
   #build(config: SinkConfig, index: number): Pipeline {
-    const { state, clock, log, drainSoon } = this.#o;
+    const { state, clock, log, drainSoon, serviceName, podName } = this.#o;
     const { batches, batchBufferBytes } = this.plan.sinks[index];
     const shared = { buffer: this.#buffer, inputs: this.#inputs };
     const source = new Rescue({
@@ -187,6 +188,7 @@ export class Shipping {
     });
     const sink: Sink = (this.#o.createSink ?? createSink)({
       config,
+      surroundings: { inputs: this.config.inputs, serviceName, podName },
       stateDir: this.config.stateDir,
       source,
       onOutputClosed: () => this.#o.onOutputClosed(),
@@ -200,6 +202,7 @@ export class Shipping {
       wire: sink.wire,
       batchMaxBytes: config.batch.maxBytes,
       addBoundary: (cursor, boundary) => state.addBoundary(cursor.file.record, cursor.record, boundary),
+      addPlacement: (cursor, placement) => state.addPlacement(cursor.file.record, cursor.record, placement),
     });
     const pipeline: Pipeline = new Pipeline({
       sink,
@@ -219,7 +222,9 @@ export class Shipping {
 }
 
 /** What a pipeline is made of: with the same text it is the same. `was` only matters to the state. */
-function settingsOf(sink: SinkConfig, plan: MemoryPlan, index: number): string {
+function settingsOf(sink: SinkConfig, { inputs }: Config, plan: MemoryPlan, index: number): string {
   const { was: _, ...settings } = sink;
-  return fingerprint([settings, plan.sinks[index], plan.maxRecordBytes]);
+  // Labels are made of the inputs, too.
+  const labels = sink.type === "loki" ? inputs.map(({ paths, fields }) => [paths, fields]) : [];
+  return fingerprint([settings, labels, plan.sinks[index], plan.maxRecordBytes]);
 }

@@ -4,7 +4,7 @@ import { secretForms } from "../core/secret-forms.ts";
 /** Every secret of the configuration as it is now, for those who must never show one. */
 export function secretValues(config: Config): string[] {
   return config.sinks.flatMap((sink) =>
-    sink.type === "elasticsearch"
+    sink.type !== "stdout"
       ? [sink.auth.apiKey, sink.auth.password, sink.auth.bearer].flatMap((secret) =>
           secret === undefined ? [] : secretForms(secret.read()),
         )

@@ -10,3 +10,8 @@ export function presentIn(env: Environment, name: string): string | undefined {
 export function serviceNameOf(env: Environment): string | undefined {
   return presentIn(env, "OTEL_SERVICE_NAME");
 }
+
+/** Name of the Pod, which manifests take from the downward API. */
+export function podNameOf(env: Environment): string | undefined {
+  return presentIn(env, "POD_NAME");
+}

@@ -7,20 +7,23 @@ import { escape } from "./variables.ts";
 export type RawSink = Record<string, unknown>;
 
 const OPTIONS = ["api_key_file", "bearer_file", "password_file", "ca_file", "index"];
-const LATER_OPTIONS = /^(tenant|label\..+)$/;
+const LOKI_OPTIONS = ["bearer_file", "password_file", "ca_file", "tenant"];
+const LABEL = "label.";
 
-/** A sink from the URL of `--to`: `elasticsearch+https://user@host:9200/DATA-STREAM?password_file=…`, or `stdout:`. */
+/** A sink from the URL of `--to`: `elasticsearch+https://user@host:9200/DATA-STREAM?password_file=…`, `loki+…` or `stdout:`. */
 export function parseDestination(text: string): RawSink {
   if (text === "stdout:" || text === "stdout") return { type: "stdout" };
   const scheme = /^([A-Za-z0-9+.-]+):/.exec(text)?.[1]?.toLowerCase() ?? "";
   if (isLaterScheme(scheme)) throw wrong(text, `${scheme}:// is not in this version of pannier yet`);
-  if (!/^elasticsearch\+https?$/.test(scheme)) {
-    const near = suggest(scheme, ["elasticsearch+http", "elasticsearch+https", "stdout"]);
+  if (!/^(?:elasticsearch|loki)\+https?$/.test(scheme)) {
+    const near = suggest(scheme, ["elasticsearch+http", "elasticsearch+https", "loki+http", "loki+https", "stdout"]);
     throw wrong(text, scheme === "" ? "is no URL" : `unknown scheme${near}`);
   }
-  const http = text.slice("elasticsearch+".length);
+  const http = text.slice(text.indexOf("+") + 1);
   if (!URL.canParse(http)) throw wrong(text, "is no URL");
-  return elasticsearch(text, new URL(http));
+  const url = new URL(http);
+  if (url.hash !== "") throw wrong(text, "a URL of a destination has no #fragment");
+  return scheme.startsWith("loki") ? loki(text, url) : elasticsearch(text, url);
 }
 
 /** A password in the URL itself, where `ps` shows it to everyone on the machine. */
@@ -29,7 +32,7 @@ export function carriesPassword(text: string): boolean {
 }
 
 function elasticsearch(text: string, url: URL): RawSink {
-  const options = queryOptions(text, url);
+  const options = queryOptions(text, url, "Elasticsearch", (name) => OPTIONS.includes(name), OPTIONS);
   const segments = url.pathname.split("/").filter((segment) => segment !== "");
   if (segments.length > 1) {
     throw wrong(
@@ -40,7 +43,6 @@ function elasticsearch(text: string, url: URL): RawSink {
   }
   if (segments.length === 1 && options.has("index"))
     throw wrong(text, "a data stream in the path and `index` exclude each other");
-  if (url.hash !== "") throw wrong(text, "a URL of a destination has no #fragment");
   const sink: RawSink = { type: "elasticsearch", urls: [escape(url.origin)] };
   const auth = authOf(text, url, options);
   if (Object.keys(auth).length > 0) sink["auth"] = auth;
@@ -50,11 +52,34 @@ function elasticsearch(text: string, url: URL): RawSink {
   return sink;
 }
 
-function queryOptions(text: string, url: URL): Map<string, string> {
+/** A path is one that a gateway before Loki wants; `/loki/api/v1/push` is added to it. */
+function loki(text: string, url: URL): RawSink {
+  const isLabel = (name: string): boolean => name.startsWith(LABEL) && name.length > LABEL.length;
+  const options = queryOptions(text, url, "Loki", (name) => LOKI_OPTIONS.includes(name) || isLabel(name), LOKI_OPTIONS);
+  const path = url.pathname.replace(/\/+$/, "").replace(/\/loki\/api\/v1\/push$/, "");
+  const sink: RawSink = { type: "loki", urls: [escape(`${url.origin}${path}`)] };
+  const auth = authOf(text, url, options);
+  if (Object.keys(auth).length > 0) sink["auth"] = auth;
+  if (options.has("ca_file")) sink["tls"] = { ca: escape(options.get("ca_file")!) };
+  if (options.has("tenant")) sink["tenant"] = escape(options.get("tenant")!);
+  const labels = [...options].filter(([name]) => isLabel(name));
+  if (labels.length > 0)
+    sink["labels"] = Object.fromEntries(labels.map(([name, value]) => [name.slice(LABEL.length), escape(value)]));
+  return sink;
+}
+
+function queryOptions(
+  text: string,
+  url: URL,
+  server: string,
+  isKnown: (name: string) => boolean,
+  known: readonly string[],
+): Map<string, string> {
   const options = new Map<string, string>();
   for (const [name, value] of url.searchParams) {
-    if (LATER_OPTIONS.test(name)) throw wrong(text, `${name} is no option of Elasticsearch`);
-    if (!OPTIONS.includes(name)) throw wrong(text, `unknown option ${name}${suggest(name, OPTIONS)}`);
+    const isOthers = OPTIONS.includes(name) || LOKI_OPTIONS.includes(name) || name.startsWith(LABEL);
+    if (isOthers && !isKnown(name)) throw wrong(text, `${name} is no option of ${server}`);
+    if (!isKnown(name)) throw wrong(text, `unknown option ${name}${suggest(name, known)}`);
     if (value === "") throw wrong(text, `${name} is empty`);
     if (options.has(name)) throw wrong(text, `${name} is given twice`);
     if (name.endsWith("_file") && value.includes("}")) throw wrong(text, `${name}: a path with } cannot be given here`);
@@ -73,7 +98,7 @@ function authOf(text: string, url: URL, options: ReadonlyMap<string, string>): R
   if (inline !== undefined && options.has("password_file"))
     throw wrong(text, "a password and `password_file` exclude each other");
   if (username === undefined && options.has("password_file"))
-    throw wrong(text, "`password_file` needs a user: elasticsearch+https://USER@host");
+    throw wrong(text, "`password_file` needs a user: …+https://USER@host");
   const auth = {
     api_key: file("api_key_file"),
     bearer: file("bearer_file"),
@@ -94,7 +119,9 @@ function decode(text: string): string {
 function wrong(text: string, why: string, hint?: string): PannierError {
   return new PannierError("config_destination", `${redact(text)}: ${why}`, {
     exitCode: ExitCode.usage,
-    hint: hint ?? "elasticsearch+https://[user:password@]host[:port][/DATA-STREAM][?api_key_file=PATH…], or stdout:",
+    hint:
+      hint ??
+      "elasticsearch+https://[user:password@]host[:port][/DATA-STREAM][?api_key_file=PATH…], loki+https://[user:password@]host[:port][?tenant=T&label.NAME=VALUE…], or stdout:",
   });
 }
 

@@ -3,6 +3,7 @@ import type { Config, InputConfig, ListenConfig, SinkConfig, StdoutConfig } from
 import { BATCH_MAX_BYTES } from "../core/limits.ts";
 import { elasticsearchSink } from "./elasticsearch.ts";
 import { flattenFields } from "./fields.ts";
+import { lokiSink } from "./loki.ts";
 import { type Path, type Problem, valueAt } from "./problems.ts";
 import type { ParsedConfig, ParsedSink } from "./schema.ts";
 import type { Replaced } from "./variables.ts";
@@ -89,6 +90,7 @@ function isTimeZone(timeZone: string): boolean {
 
 function sinkConfig(sink: ParsedSink, name: string, where: Path, replaced: Replaced, problems: Problem[]): SinkConfig {
   if (sink.type === "elasticsearch") return elasticsearchSink(sink, name, where, replaced, problems);
+  if (sink.type === "loki") return lokiSink(sink, name, where, replaced, problems);
   const { max_bytes: maxBytes = BATCH_MAX_BYTES, max_age: maxAgeMs } = sink.batch;
   const stdout: StdoutConfig = {
     type: "stdout",
@@ -124,14 +126,18 @@ function sinkNames(sinks: readonly ParsedSink[], problems: Problem[]): string[] 
   });
 }
 
+/** A text for each place that the sink writes to. */
+function destinationsOf(sink: SinkConfig): string[] {
+  if (sink.type === "stdout") return ["stdout"];
+  if (sink.type === "loki") return sink.urls.map((url) => `${url} ${sink.tenant ?? ""}`);
+  return sink.urls.map((url) => `${url} ${sink.index ?? ""} ${sink.dataStream ?? ""}`);
+}
+
 /** Two sinks with one destination would send everything twice. */
 function sharedDestinations(sinks: readonly SinkConfig[]): Problem[] {
   const seen = new Map<string, number>();
   return sinks.flatMap((sink, i) => {
-    const keys =
-      sink.type === "stdout"
-        ? ["stdout"]
-        : sink.urls.map((url) => `${url} ${sink.index ?? ""} ${sink.dataStream ?? ""}`);
+    const keys = destinationsOf(sink);
     const first = keys.map((key) => seen.get(key)).find((index) => index !== undefined);
     for (const key of keys) if (!seen.has(key)) seen.set(key, i);
     if (first === undefined || first === i) return [];
@@ -141,7 +147,7 @@ function sharedDestinations(sinks: readonly SinkConfig[]): Problem[] {
         code: "config_duplicate_destination",
         path: ["sinks", i],
         message,
-        hint: "Give it another data stream or index, or remove it.",
+        hint: "Give it another data stream, index or tenant, or remove it.",
       },
     ];
   });

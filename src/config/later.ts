@@ -2,7 +2,7 @@
 
 const INPUT_KEYS = ["multiline"];
 const FORMATS = ["logfmt", "cri", "docker", "syslog", "access", "klog"];
-const SINK_TYPES = ["loki", "splunk"];
+const SINK_TYPES = ["splunk"];
 
 /** The key belongs to the format, but not to this version. `path` leads to the key. */
 export function isLaterKey(path: readonly (string | number)[]): boolean {
@@ -20,7 +20,7 @@ export function isLaterValue(path: readonly (string | number)[], value: unknown)
   );
 }
 
-/** The same for a destination's URL: `loki+http://…`. */
+/** The same for a destination's URL: `splunk+https://…`. */
 export function isLaterScheme(scheme: string): boolean {
   const [type, transport] = scheme.split("+");
   return SINK_TYPES.includes(type ?? "") && /^https?$/.test(transport ?? "");

@@ -146,9 +146,7 @@ function environmentWarnings(env: Environment): string[] {
 
 function tlsWarnings(config: Config): string[] {
   return config.sinks.flatMap((sink) =>
-    sink.type === "elasticsearch" &&
-    Object.keys(sink.tls).length > 0 &&
-    !sink.urls.some((url) => url.startsWith("https:"))
+    sink.type !== "stdout" && Object.keys(sink.tls).length > 0 && !sink.urls.some((url) => url.startsWith("https:"))
       ? [`sink ${sink.name}: \`tls\` is set, and none of its URLs is https`]
       : [],
   );

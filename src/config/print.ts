@@ -60,7 +60,7 @@ function sink(config: SinkConfig): object {
   const common = { name: config.name, ...(config.was === undefined ? {} : { was: config.was }), type: config.type };
   const batch = { max_bytes: exactSize(config.batch.maxBytes), max_age: formatDuration(config.batch.maxAgeMs) };
   if (config.type === "stdout") return { ...common, batch };
-  return {
+  const server = {
     ...common,
     urls: config.urls.map(escape),
     auth: defined({
@@ -72,11 +72,25 @@ function sink(config: SinkConfig): object {
     tls: escapeAll(
       defined({ ca: config.tls.ca, cert: config.tls.cert, key: config.tls.key, server_name: config.tls.serverName }),
     ),
+  };
+  const deadLetters = { max_bytes: exactSize(config.deadLetters.maxBytes), when_full: config.deadLetters.whenFull };
+  if (config.type === "loki")
+    return {
+      ...server,
+      ...(config.tenant === undefined ? {} : { tenant: escape(config.tenant) }),
+      labels: escapeAll(config.labels),
+      line: config.line,
+      structured_metadata: config.structuredMetadata,
+      batch: { ...batch, in_flight: config.batch.inFlight },
+      dead_letters: deadLetters,
+    };
+  return {
+    ...server,
     ...(config.index === undefined ? { data_stream: config.dataStream } : { index: config.index }),
     manage_template: config.manageTemplate,
     timestamp_type: config.timestampType,
     batch: { ...batch, ...flight(config.batch) },
-    dead_letters: { max_bytes: exactSize(config.deadLetters.maxBytes), when_full: config.deadLetters.whenFull },
+    dead_letters: deadLetters,
   };
 }
 

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { IN_FLIGHT_MAX } from "../core/limits.ts";
+import { elasticsearch, loki, stdout } from "./sink-schemas.ts";
 import { duration, flag, integer, key, listener, oneOf, size, text, texts } from "./values.ts";
 
 /**
@@ -10,11 +10,6 @@ import { duration, flag, integer, key, listener, oneOf, size, text, texts } from
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
-
-/** A key without a fixed default: what the documentation says about its absence. */
-function derived<const Schema extends v.GenericSchema>(schema: Schema, description: string, absent: string) {
-  return v.optional(v.pipe(schema, v.description(description), v.metadata({ "x-default": absent })));
-}
 
 const input = v.strictObject({
   paths: key(texts("/logs/*.log"), "Files, globs, or directories (all `**/*.log` in them)."),
@@ -54,101 +49,6 @@ const input = v.strictObject({
     ),
     "never",
   ),
-});
-
-const name = derived(
-  v.pipe(
-    v.string("expected a string"),
-    v.regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "letters, digits, `_`, `.` and `-` only, at most 64"),
-  ),
-  "Name of the sink in logs, status and the state directory: how far it has come in each file is kept under it.",
-  "its type, then `TYPE-2`, …",
-);
-const was = derived(text(), "The name before a rename, so that nothing is sent again.", "none");
-const maxBytes = v.optional(
-  size(4 * KiB, 64 * MiB, {
-    description: "A batch is sent when it holds this much, before compression.",
-    "x-default": "derived from `memory.limit`, at most 2MiB",
-  }),
-);
-const maxAge = v.optional(
-  duration({ description: "A batch is sent when its first record has waited this long." }),
-  "1s",
-);
-
-const auth = v.strictObject({
-  api_key: derived(text(), "An Elasticsearch API key, in its encoded form.", "none"),
-  username: derived(text(), "User for basic authentication, with `password`.", "none"),
-  password: derived(text(), "Password for basic authentication.", "none"),
-  bearer: derived(text(), "A bearer token.", "none"),
-});
-
-const tls = v.strictObject({
-  ca: derived(text(), "Path of a PEM file with the authorities to trust instead of the system's.", "the system's"),
-  cert: derived(text(), "Path of a PEM file with the client's certificate, with `key`.", "none"),
-  key: derived(text(), "Path of a PEM file with the client's private key.", "none"),
-  server_name: derived(text(), "Name that the server's certificate must carry.", "the host in the URL"),
-});
-
-const elasticsearch = v.strictObject({
-  type: key(v.literal("elasticsearch"), "Elasticsearch 8 or 9."),
-  name,
-  was,
-  urls: key(texts("https://elasticsearch:9200"), "The nodes. User and password may stand in them; better in `auth`."),
-  auth: v.optional(
-    key(
-      auth,
-      "One of `api_key`, `username` with `password`, or `bearer`. A value `${file:PATH}` is read again when the file changes.",
-    ),
-    {},
-  ),
-  tls: v.optional(key(tls, "For `https` URLs."), {}),
-  data_stream: derived(text(), "The data stream to create documents in.", "`logs-pannier-default`"),
-  index: derived(text(), "A plain index or alias instead of a data stream.", "none"),
-  manage_template: v.optional(
-    key(
-      flag(),
-      "Write an index template for the data stream when no template matches it and nobody else's is touched.",
-    ),
-    true,
-  ),
-  timestamp_type: v.optional(
-    key(oneOf(["date_nanos", "date"]), "Type of `@timestamp` in a template that pannier makes for a new data stream."),
-    "date_nanos",
-  ),
-  batch: v.optional(
-    v.strictObject({
-      max_bytes: maxBytes,
-      max_age: maxAge,
-      in_flight: derived(
-        integer(1, 16),
-        "Requests that may be under way at once.",
-        `derived from \`memory.limit\`, at most ${IN_FLIGHT_MAX}`,
-      ),
-      compression: v.optional(key(oneOf(["gzip", "none"]), "Compression of request bodies."), "gzip"),
-    }),
-    {},
-  ),
-  dead_letters: v.optional(
-    v.strictObject({
-      max_bytes: v.optional(
-        size(KiB, 1024 * GiB, { description: "Most bytes of dead letters that are kept in `state_dir`." }),
-        "64MiB",
-      ),
-      when_full: v.optional(
-        key(oneOf(["stop", "drop_oldest"]), "`stop` the sink, or drop the oldest (counted as lost)."),
-        "stop",
-      ),
-    }),
-    {},
-  ),
-});
-
-const stdout = v.strictObject({
-  type: key(v.literal("stdout"), "One JSON document per line on standard output."),
-  name,
-  was,
-  batch: v.optional(v.strictObject({ max_bytes: maxBytes, max_age: maxAge }), {}),
 });
 
 /** The file as users write it; its output has the defaults and the units parsed. */
@@ -231,7 +131,7 @@ export const configSchema = v.strictObject({
   ),
   sinks: v.optional(
     key(
-      v.array(v.variant("type", [elasticsearch, stdout]), "expected a list of sinks"),
+      v.array(v.variant("type", [elasticsearch, loki, stdout]), "expected a list of sinks"),
       "Where it goes. Every sink gets everything, at its own pace.",
     ),
     [],

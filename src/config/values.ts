@@ -121,3 +121,8 @@ export function listener(listen: string, description: string) {
 export function key<const Schema extends v.GenericSchema>(schema: Schema, description: string) {
   return v.pipe(schema, v.description(description));
 }
+
+/** A key without a fixed default: what the documentation says about its absence. */
+export function derived<const Schema extends v.GenericSchema>(schema: Schema, description: string, absent: string) {
+  return v.optional(v.pipe(schema, v.description(description), v.metadata({ "x-default": absent })));
+}

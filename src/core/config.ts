@@ -70,7 +70,24 @@ export interface StdoutConfig {
   readonly batch: BatchConfig;
 }
 
-export type SinkConfig = ElasticsearchConfig | StdoutConfig;
+export interface LokiConfig {
+  readonly type: "loki";
+  readonly name: string;
+  readonly was?: string;
+  readonly urls: readonly string[];
+  readonly auth: AuthConfig;
+  readonly tls: TlsConfig;
+  /** `X-Scope-OrgID`. */
+  readonly tenant?: string;
+  /** Templates by name; `service_name` may be missing. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly line: "original" | "record";
+  readonly structuredMetadata: boolean;
+  readonly batch: BatchConfig;
+  readonly deadLetters: DeadLettersConfig;
+}
+
+export type SinkConfig = ElasticsearchConfig | LokiConfig | StdoutConfig;
 
 export interface ListenConfig {
   readonly host: string;

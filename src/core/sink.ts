@@ -1,13 +1,37 @@
 import type { Batch } from "./batch.ts";
+import type { Line, PlacementKind, RecordEncoder } from "./record.ts";
 
-/** How a sink frames a document; the inner loop calls it for every record. */
+/** How a sink writes a record; the inner loop calls it for every event. */
 export interface Wire {
+  /** Most bytes of a record beside what a document of its line can take. */
+  readonly overheadBytes: number;
+  /** Writes the record of a line at out[at] and returns the offset behind it. `id` is id[0, idBytes), ASCII. */
+  write(line: Line, encoder: RecordEncoder, id: Buffer, idBytes: number, out: Buffer, at: number): number;
+}
+
+/** What stands around a document, in sinks whose records are documents. */
+export interface Frame {
   /** Most bytes that `begin` and `end` add to one document. */
   readonly overheadBytes: number;
   /** Writes what comes before the document at out[at] and returns the offset behind it. `id` is id[0, idBytes), ASCII. */
   begin(out: Buffer, at: number, id: Buffer, idBytes: number): number;
   /** Writes what comes after the document. */
   end(out: Buffer, at: number): number;
+}
+
+/** A wire of documents. */
+export class DocumentWire implements Wire {
+  readonly frame: Frame;
+  readonly overheadBytes: number;
+
+  constructor(frame: Frame) {
+    this.frame = frame;
+    this.overheadBytes = frame.overheadBytes;
+  }
+
+  write(line: Line, encoder: RecordEncoder, id: Buffer, idBytes: number, out: Buffer, at: number): number {
+    return this.frame.end(out, encoder.encode(line, out, this.frame.begin(out, at, id, idBytes)));
+  }
 }
 
 /** Gzips batches into memory of its own that is taken once. One per request in flight. */
@@ -60,6 +84,10 @@ export interface RecordSource {
   id(batch: Batch, record: number): string;
   /** Gives the record a salted id (`~1`, …), durably, and writes the record again at out[at] under it; for a conflict with another event. */
   salt(batch: Batch, record: number, out: Buffer, at: number): number;
+  /** What was decided about this record. */
+  placementOf(batch: Batch, record: number, what: PlacementKind): string | undefined;
+  /** Journals a decision about this record alone, or about all of its file that is not committed. Throws when that cannot be journaled. */
+  place(batch: Batch, record: number, what: PlacementKind, value: string, extent: "alone" | "uncommitted"): void;
   /** Dead letters are about to be dropped: their bytes are lost. Throws when that cannot be journaled; nothing has changed then. */
   lose(letters: readonly LostLetter[]): void;
   /** An unexpected conflict is a delivery: the state was lost or damaged, or the last run did not stop cleanly, and the file was there at the start. */

@@ -1,3 +1,5 @@
+import type { Placement } from "./record.ts";
+
 /** What is known about files across restarts. `state/` keeps it on disk; the other stages read and change it through `StateStore`. */
 
 /** A boundary that bytes alone do not decide; a re-read obeys it (design idea 5). */
@@ -36,6 +38,8 @@ export interface CursorRecord {
   boundaries: Boundary[];
   /** Salt of the `_id` by `from`; kept until `committed` is above `from`. */
   salts: Map<number, number>;
+  /** Ascending by `from`; kept until `committed` is above that of the next one of its kind. */
+  placements: Placement[];
 }
 
 /** The five final terms, as increments. */
@@ -174,6 +178,7 @@ export interface StateStore {
   addBoundary(file: FileRecord, cursor: CursorRecord, boundary: Boundary): void;
   /** Durable. */
   addSalt(file: FileRecord, cursor: CursorRecord, from: number, salt: number): void;
+  addPlacement(file: FileRecord, cursor: CursorRecord, placement: Placement): void;
   commit(commits: readonly Commit[]): void;
   /** Writes the stop record, fsyncs and releases the lock. */
   stop(): Promise<void>;

@@ -1,12 +1,20 @@
 import { EVENT_ID_MAX_BYTES, EventHasher, writeEventId, writeSalt } from "../batches/event-id.ts";
 import { type Batch, LINE_FLAGS_SHIFT } from "../core/batch.ts";
-import { Lane, Line } from "../core/record.ts";
-import type { LostLetter, Original, RecordSource, Wire } from "../core/sink.ts";
+import { Lane, Line, type PlacementKind } from "../core/record.ts";
+import {
+  DocumentWire,
+  type Frame,
+  type LostLetter,
+  type Original,
+  type RecordSource,
+  type Wire,
+} from "../core/sink.ts";
 import type { StateStore } from "../core/state.ts";
 import { type ReadBuffer, readAt } from "../files/follow.ts";
 import { bomBytes, cutAtCharacter, lineEndBytes } from "../lines/newline.ts";
 import type { Cursor } from "./cursor.ts";
 import { loseLetters } from "./lose-letters.ts";
+import { placementAt } from "./placements.ts";
 import type { TurnInput } from "./input.ts";
 
 const NO_TAIL = Buffer.alloc(0);
@@ -102,8 +110,7 @@ export class Rescue implements RecordSource {
     const line = this.#lineAgain(cursor, batch, record, document);
     line.refusedReason = reason;
     const idBytes = this.#writeId(cursor, batch, record);
-    const start = this.#wire().begin(out, at, this.#idBytes, idBytes);
-    return this.#wire().end(out, this.#inputs[cursor.file.input].encoder.encode(line, out, start));
+    return this.#wire().write(line, this.#inputs[cursor.file.input].encoder, this.#idBytes, idBytes, out, at);
   }
 
   /** A line object of its own, since the shared one belongs to the inner loop. */
@@ -141,8 +148,22 @@ export class Rescue implements RecordSource {
     const document = this.#document(batch, record);
     this.#state.addSalt(cursor.file.record, cursor.record, from, (cursor.record.salts.get(from) ?? 0) + 1);
     const idBytes = this.#writeId(cursor, batch, record);
-    const start = this.#wire().begin(out, at, this.#idBytes, idBytes);
-    return this.#wire().end(out, start + document.copy(out, start));
+    const start = this.#frame.begin(out, at, this.#idBytes, idBytes);
+    return this.#frame.end(out, start + document.copy(out, start));
+  }
+
+  place(batch: Batch, record: number, what: PlacementKind, value: string, extent: "alone" | "uncommitted"): void {
+    const { file, record: cursor } = this.#cursorOf(batch, record);
+    const from = extent === "alone" ? batch.from[record] : cursor.committed;
+    const next = batch.to[record];
+    // The end of the exception first: without it, the exception would be the rule.
+    if (extent === "alone" && !cursor.placements.some((each) => each.what === what && each.from === next))
+      this.#state.addPlacement(file.record, cursor, { from: next, what, value: placementAt(cursor, what, from) ?? "" });
+    this.#state.addPlacement(file.record, cursor, { from, what, value });
+  }
+
+  placementOf(batch: Batch, record: number, what: PlacementKind): string | undefined {
+    return placementAt(this.#cursorOf(batch, record).record, what, batch.from[record]);
   }
 
   lose(letters: readonly LostLetter[]): void {
@@ -153,13 +174,21 @@ export class Rescue implements RecordSource {
     return this.#cursorOf(batch, record).file.presentAtStart && this.#state.found !== "stopped";
   }
 
+  /** Only records that are documents have a second form as text, or a salted one. */
+  get #frame(): Frame {
+    const wire = this.#wire();
+    if (!(wire instanceof DocumentWire)) throw new Error("these records are no documents");
+    return wire.frame;
+  }
+
   /** The document inside the wire bytes of a record: between what is written before and after any document. */
   #document(batch: Batch, record: number): Buffer {
     const start = batch.starts[record];
     const end = batch.ends[record];
-    const frame = Buffer.alloc(this.#wire().overheadBytes);
+    const frame = this.#frame;
+    const behind = Buffer.alloc(frame.overheadBytes);
     // An id that was salted since has more characters than the one that stands in the batch, so the length comes from there.
     const open = batch.buffer.indexOf(DOCUMENT_START, start);
-    return batch.buffer.subarray(open, end - this.#wire().end(frame, 0));
+    return batch.buffer.subarray(open, end - frame.end(behind, 0));
   }
 }

@@ -1,7 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { Batch } from "../core/batch.ts";
 import { CHUNK_BYTES } from "../core/limits.ts";
-import type { Wire } from "../core/sink.ts";
 import { type ReadBuffer, readAt } from "../files/follow.ts";
 import {
   bomBytes,
@@ -15,7 +14,7 @@ import {
 import { BoundedEvents, type BoundedEventsOptions } from "./bounded-events.ts";
 import type { Cursor } from "./cursor.ts";
 import type { Turn, TurnInput } from "./input.ts";
-import { EventWriter } from "./writer.ts";
+import { EventWriter, type WriterOptions } from "./writer.ts";
 
 const NO_TAIL = Buffer.alloc(0);
 const LF = 0x0a;
@@ -30,10 +29,10 @@ export class TurnReader {
   readonly #writer: EventWriter;
   readonly #bounded: BoundedEvents;
 
-  constructor(options: BoundedEventsOptions & { readonly wire: Wire; readonly batchMaxBytes: number }) {
+  constructor(options: BoundedEventsOptions & WriterOptions) {
     this.#buffer = options.buffer;
     this.#inputs = options.inputs;
-    this.#writer = new EventWriter(options.buffer, options.wire, options.batchMaxBytes);
+    this.#writer = new EventWriter(options);
     this.#bounded = new BoundedEvents(options, this.#writer);
   }
 

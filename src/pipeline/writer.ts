@@ -1,13 +1,22 @@
 import { EVENT_ID_MAX_BYTES, EventHasher, writeEventId, writeSalt } from "../batches/event-id.ts";
 import { type Batch, LINE_FLAGS_SHIFT, Outcome, RecordFlag } from "../core/batch.ts";
 import { BATCH_MAX_RECORDS, BATCH_MAX_SEGMENTS } from "../core/limits.ts";
-import { Line, type RecordEncoder } from "../core/record.ts";
+import { Line, type Placement, type RecordEncoder } from "../core/record.ts";
 import type { Wire } from "../core/sink.ts";
 import { noTerms } from "../core/state.ts";
 import type { ReadBuffer } from "../files/follow.ts";
 import type { Cursor } from "./cursor.ts";
+import { FilePlacements } from "./placements.ts";
 
 const NO_TAIL = Buffer.alloc(0);
+
+export interface WriterOptions {
+  readonly buffer: ReadBuffer;
+  readonly wire: Wire;
+  readonly batchMaxBytes: number;
+  /** Journals what the sink decided about a file. */
+  readonly addPlacement: (cursor: Cursor, placement: Placement) => void;
+}
 
 /** Writes events from the read buffer into batches, in the sink's wire format and under their ids. */
 export class EventWriter {
@@ -18,11 +27,14 @@ export class EventWriter {
   readonly #batchMaxBytes: number;
   readonly #hasher = new EventHasher();
   readonly #id: Buffer = Buffer.alloc(EVENT_ID_MAX_BYTES);
+  readonly #placements: FilePlacements;
 
-  constructor(buffer: ReadBuffer, wire: Wire, batchMaxBytes: number) {
-    this.#buffer = buffer;
-    this.#wire = wire;
-    this.#batchMaxBytes = batchMaxBytes;
+  constructor(options: WriterOptions) {
+    this.#buffer = options.buffer;
+    this.#wire = options.wire;
+    this.#batchMaxBytes = options.batchMaxBytes;
+    this.#placements = new FilePlacements(options.addPlacement);
+    this.line.placements = this.#placements;
   }
 
   /**
@@ -59,10 +71,16 @@ export class EventWriter {
     line.path = cursor.file.record.path;
     line.fallbackTime = cursor.fallbackTime;
     line.lane = cursor.lane;
-    let at = wire.begin(out, batch.length, this.#id, idBytes);
-    at = encoder.encode(line, out, at);
-    at = wire.end(out, at);
-    if (at > this.#batchMaxBytes && batch.count > 0) return false;
+    line.fileKey = cursor.file.record.key;
+    line.input = cursor.file.input;
+    this.#placements.cursor = cursor;
+    const { second, nanos, addedNanos } = cursor.lane;
+    const at = wire.write(line, encoder, this.#id, idBytes, out, batch.length);
+    if (at > this.#batchMaxBytes && batch.count > 0) {
+      // It will be written again, into the next batch, and has to find what it found.
+      Object.assign(cursor.lane, { second, nanos, addedNanos });
+      return false;
+    }
 
     const record = batch.count++;
     batch.starts[record] = batch.length;

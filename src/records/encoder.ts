@@ -1,5 +1,5 @@
 import { ESCAPE_FACTOR, PATH_MAX_BYTES, REASON_MAX_CHARS } from "../core/limits.ts";
-import type { Line, RecordEncoder } from "../core/record.ts";
+import type { Facts, Line, RecordEncoder } from "../core/record.ts";
 import type { Format } from "../core/config.ts";
 import { checkKeys } from "./formats/check-keys.ts";
 import { Choice } from "./choose/choose.ts";
@@ -11,6 +11,7 @@ import { FLAGS, Kind, KIND_MASK, Members, VALUE_END, VALUE_START } from "./membe
 import { addedFields, OwnFields } from "./own.ts";
 import { Role } from "./roles.ts";
 import { Payload } from "./payload.ts";
+import { LineReader } from "./reading.ts";
 import type { Shape } from "./shapes/shape.ts";
 import { Shapes } from "./shapes/shapes.ts";
 import type { Written } from "./shapes/shapes.ts";
@@ -70,6 +71,8 @@ class Encoder implements RecordEncoder {
   readonly #shapes = new Shapes();
   /** Of the last line; undefined when it was text. */
   #dialect: CompiledDialect | undefined = undefined;
+  /** Made for the first sink that asks. */
+  #reader: LineReader | undefined;
   readonly #written: Written = { out: Buffer.alloc(0), bodyStart: 0, bodyEnd: 0, tailStart: 0, end: 0 };
 
   constructor(options: RecordEncoderOptions) {
@@ -105,6 +108,16 @@ class Encoder implements RecordEncoder {
 
   get lastDialect(): string | null {
     return this.#dialect?.name ?? null;
+  }
+
+  read(line: Line): Facts {
+    this.#reader ??= new LineReader(this.#json, this.#payload, this.#time, this.#choice, members);
+    return this.#reader.read(line);
+  }
+
+  copy(start: number, end: number, buffer: Buffer, at: number): number {
+    this.#out.set(buffer);
+    return copySpan(this.#payload.source, start, end, this.#out, at);
   }
 
   encode(line: Line, buffer: Buffer, at: number): number {

@@ -1,16 +1,26 @@
 import path from "node:path";
 import type { Clock } from "../core/clock.ts";
-import type { PlanLine, SinkConfig } from "../core/config.ts";
+import type { InputConfig, PlanLine, SinkConfig } from "../core/config.ts";
 import type { Log } from "../core/log.ts";
 import type { Compressor, RecordSource, Sink } from "../core/sink.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { compressedBytes, sinkMemory } from "./elasticsearch/memory.ts";
 import { createElasticsearchSink } from "./elasticsearch/sink.ts";
+import { lokiMemory } from "./loki/memory.ts";
+import { createLokiSink } from "./loki/sink.ts";
 import type { ReplayingSink } from "./replaying-sink.ts";
 import { createStdoutSink } from "./stdout/sink.ts";
 
+/** What labels and metadata are made of, beside the sink's own settings. */
+export interface Surroundings {
+  readonly inputs: readonly Pick<InputConfig, "paths" | "fields">[];
+  readonly serviceName: string | undefined;
+  readonly podName: string | undefined;
+}
+
 export interface CreateSinkOptions {
   readonly config: SinkConfig;
+  readonly surroundings: Surroundings;
   readonly stateDir: string;
   readonly source: RecordSource;
   /** Makes a compressor with that much memory for its results. */
@@ -36,18 +46,22 @@ export function createSink(options: CreateSinkOptions): Sink | ReplayingSink {
       ...(onOutputClosed === undefined ? {} : { onClosed: onOutputClosed }),
     });
   }
-  const count = config.batch.compression === "gzip" ? config.batch.inFlight : 0;
-  const compressors = Array.from({ length: count }, () => createCompressor(compressedBytes(config)));
   const deadLetters = new DeadLetters({
     directory: path.join(options.stateDir, "dead-letters"),
     sink: config.name,
     config: config.deadLetters,
     onDrop: (letters) => source.lose(letters),
   });
+  if (config.type === "loki") {
+    return createLokiSink({ config, ...options.surroundings, source, deadLetters, maxRecordBytes, log, clock });
+  }
+  const count = config.batch.compression === "gzip" ? config.batch.inFlight : 0;
+  const compressors = Array.from({ length: count }, () => createCompressor(compressedBytes(config)));
   return createElasticsearchSink({ config, source, deadLetters, compressors, maxRecordBytes, log, clock });
 }
 
 /** What a sink holds beside its batches, for the memory plan. */
 export function memoryOf(config: SinkConfig, maxRecordBytes: number): readonly PlanLine[] {
-  return config.type === "stdout" ? [] : sinkMemory(config, maxRecordBytes);
+  if (config.type === "stdout") return [];
+  return config.type === "loki" ? lokiMemory(config, maxRecordBytes) : sinkMemory(config, maxRecordBytes);
 }

@@ -56,7 +56,7 @@ export class Deliverer {
       health: this.health,
       refusals: new RefusalWindow(clock, times),
       requestSize: new RequestSize(clock),
-      repairDesk: new RepairDesk(source, new Exchange(inFlight), options.maxRecordBytes),
+      repairDesk: new RepairDesk(source, destination, new Exchange(inFlight), options.maxRecordBytes),
       exchanges: new Shelf(Array.from({ length: inFlight }, (_, lane) => new Exchange(lane))),
       leftovers: new Leftovers(),
       naps: new Naps(),

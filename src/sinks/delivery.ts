@@ -3,13 +3,14 @@ import { TRIES_BEFORE_STEPPING_ASIDE } from "../core/delivery-limits.ts";
 import { BATCH_MAX_RECORDS } from "../core/limits.ts";
 import { PoisonWatch } from "./breakers.ts";
 import { type Desk, bury } from "./desk.ts";
+import type { Refusal } from "./destination.ts";
 import type { Problem, Reply } from "./exchange.ts";
 import type { Leftover } from "./leftovers.ts";
 import { Load } from "./load.ts";
 import { mend } from "./mend.ts";
 import { Portion } from "./portion.ts";
 import type { Lane, Repair } from "./repair.ts";
-import { type Refusal, type Settling, settleAnswer } from "./settle.ts";
+import { type Settling, settleAnswer } from "./settle.ts";
 import { Backoff, pause, throwIfAborted } from "./wait.ts";
 
 /** Why records have to be sent once more. */
@@ -213,19 +214,22 @@ export class Delivery implements Settling, Leftover {
     this.#leave(lane, position, Outcome.delivered);
   }
 
-  /** The record is refused for what it says: once more as text, and then to the dead letters. */
+  /** The record is refused for what it says: once more in another form, and then to the dead letters. */
   async reject(lane: Lane, position: number, refusal: Refusal): Promise<void> {
     const record = lane.load.records[position];
     const { status, type, reason } = refusal;
-    if ((this.batch.flags[record] & RecordFlag.asText) === 0) {
+    const { destination } = this.desk;
+    const { batch } = this;
+    const first = batch.buffer.subarray(batch.starts[record], batch.ends[record]);
+    if ((batch.flags[record] & RecordFlag.asText) === 0 || destination.hasFurtherForm(first, refusal)) {
       if ((this.batch.flags[record] & RecordFlag.refused) === 0) this.desk.health.rejected++;
       this.batch.flags[record] |= RecordFlag.refused;
       this.desk.log.warn(
         "record_rejected",
-        `${this.desk.name} rejects records for what they say; each is sent once more as text, with the reason`,
+        `${this.desk.name} rejects records for what they say; each is sent once more ${destination.secondForm}`,
         { sink: this.desk.name, status, type, reason },
       );
-      this.repairs.push({ form: "text", record, reason, status });
+      this.repairs.push({ form: "text", record, refusal });
       lane.load.left[position] = 1;
       return;
     }

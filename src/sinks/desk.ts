@@ -48,13 +48,13 @@ export interface Refused {
 export async function bury(desk: Desk, refused: Refused, onTrouble: (problem: Problem) => void): Promise<void> {
   const { batch, record, wire, status, reason } = refused;
   const original = desk.source.original(batch, record);
-  const document = JSON.parse(desk.destination.documentOf(wire).toString()) as Readonly<Record<string, unknown>>;
-  // When the file no longer holds the line, its text is in the document that was refused.
-  const line = original.bytes ?? Buffer.from(textOf(document["message"]));
+  // When the file no longer holds the line, its text is in the record that was refused.
+  const { time, text } = desk.destination.contentsOf(wire);
+  const line = original.bytes ?? Buffer.from(text);
   const droppedBefore = desk.deadLetters.dropped.letters;
   await desk.deadLetters.write(
     {
-      time: textOf(document["@timestamp"]),
+      time,
       id: desk.source.id(batch, record),
       status,
       reason,
@@ -75,8 +75,4 @@ export async function bury(desk: Desk, refused: Refused, onTrouble: (problem: Pr
       `${desk.name}: the oldest dead letters were dropped to make room (\`dead_letters.when_full: drop_oldest\`); they are lost`,
       { sink: desk.name, ...desk.deadLetters.dropped },
     );
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }

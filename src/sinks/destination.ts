@@ -1,4 +1,5 @@
-import type { Wire } from "../core/sink.ts";
+import type { Batch } from "../core/batch.ts";
+import type { RecordSource, Wire } from "../core/sink.ts";
 import type { Exchange, Problem, Reply } from "./exchange.ts";
 
 /** A record whose id was found taken, for a look-up. */
@@ -16,6 +17,19 @@ export type LookUp =
   | { readonly kind: "found"; readonly same: ReadonlySet<number> }
   | { readonly kind: "retry"; readonly problem: Problem };
 
+/** Why a record is refused. */
+export interface Refusal {
+  readonly status: number;
+  readonly type: string;
+  readonly reason: string;
+}
+
+/** What a dead letter tells of a record: its time, and what it says where the file no longer holds the line. */
+export interface Contents {
+  readonly time: string;
+  readonly text: string;
+}
+
 /** Where records go: all that differs between the kinds of servers. Trouble is a reply; only an abort rejects. */
 export interface Destination {
   readonly wire: Wire;
@@ -24,6 +38,15 @@ export interface Destination {
   lookUp(conflicts: readonly Conflict[], signal: AbortSignal): Promise<LookUp>;
   /** The operator's words for a record that has to wait because of its verdict. */
   explain(exchange: Exchange, position: number): Problem;
-  /** The document in the wire bytes of one record. */
+  /** The document in the wire bytes of one record, to compare it in a look-up. */
   documentOf(wire: Buffer): Buffer;
+  contentsOf(wire: Buffer): Contents;
+  /** In words: how a refused record is sent once more. */
+  readonly secondForm: string;
+  /** A record that was refused in another form, too, can be written in one more; `wire` is its first. */
+  hasFurtherForm(wire: Buffer, refusal: Refusal): boolean;
+  /** Most bytes that `writeAgain` needs. */
+  maxBytesAgain(source: RecordSource, batch: Batch, record: number): number;
+  /** Writes a refused record in another form at out[at] and returns the offset behind it. */
+  writeAgain(source: RecordSource, batch: Batch, record: number, refusal: Refusal, out: Buffer, at: number): number;
 }

@@ -16,6 +16,8 @@ export const Verdict = {
   unclear: 5,
   /** Refused for what it says if others passed in the same answer; else of neither kind. */
   suspect: 6,
+  /** Refused for something that another form of it does without. */
+  mendable: 7,
 } as const;
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 
@@ -100,6 +102,8 @@ export class Exchange {
   readonly places = new Labels();
   /** The server's words, as many as fit. */
   readonly reasons: Map<number, string> = new Map();
+  /** The server's words about the first of each type, where it says them once for many. */
+  readonly reasonsOfTypes: Map<string, string> = new Map();
   #reasonChars = 0;
 
   constructor(lane: number) {
@@ -123,6 +127,7 @@ export class Exchange {
     this.types.clear(this.count);
     this.places.clear(this.count);
     this.reasons.clear();
+    this.reasonsOfTypes.clear();
     this.#reasonChars = 0;
   }
 

@@ -71,7 +71,7 @@ async function giveUp({ batch, desk, trouble }: Settling, repair: Repair): Promi
   const wire = batch.buffer.subarray(batch.starts[record], batch.ends[record]);
   const [status, reason] =
     repair.form === "text"
-      ? [repair.status, repair.reason]
+      ? [repair.refusal.status, repair.refusal.reason]
       : [409, "its id is taken, and it is too large to be sent anew"];
   await bury(desk, { batch, record, wire, status, reason }, trouble);
   batch.outcome[record] = Outcome.deadLettered;

@@ -1,13 +1,14 @@
 import { type Batch, RecordFlag } from "../core/batch.ts";
 import { REPAIR_MAX_RECORDS, REPAIR_MIN_BYTES } from "../core/delivery-limits.ts";
 import type { RecordSource } from "../core/sink.ts";
+import type { Destination, Refusal } from "./destination.ts";
 import type { Exchange } from "./exchange.ts";
 import { Load } from "./load.ts";
 import { Turnstile } from "./wait.ts";
 
-/** A record that is sent in another form: as text with the reason of its rejection, or under a salted id. */
+/** A record that is sent in another form: as its refusal asks for (`text`: mostly that), or under a salted id. */
 export type Repair =
-  | { readonly form: "text"; readonly record: number; readonly reason: string; readonly status: number }
+  | { readonly form: "text"; readonly record: number; readonly refusal: Refusal }
   | { readonly form: "salted"; readonly record: number };
 
 /** Records on their way, and the request that they are in. */
@@ -28,9 +29,11 @@ export class RepairDesk {
   readonly lane: Lane;
   readonly buffer: Buffer;
   readonly #source: RecordSource;
+  readonly #destination: Destination;
 
-  constructor(source: RecordSource, exchange: Exchange, maxRecordBytes: number) {
+  constructor(source: RecordSource, destination: Destination, exchange: Exchange, maxRecordBytes: number) {
     this.#source = source;
+    this.#destination = destination;
     this.buffer = Buffer.alloc(repairBufferBytes(maxRecordBytes));
     this.lane = { load: new Load(REPAIR_MAX_RECORDS), exchange };
   }
@@ -43,7 +46,10 @@ export class RepairDesk {
     for (const repair of repairs) {
       const { record } = repair;
       const wireBytes = batch.ends[record] - batch.starts[record];
-      const needed = repair.form === "text" ? this.#source.maxTextBytes(batch, record) : wireBytes + SALT_ROOM_BYTES;
+      const needed =
+        repair.form === "text"
+          ? this.#destination.maxBytesAgain(this.#source, batch, record)
+          : wireBytes + SALT_ROOM_BYTES;
       if (load.count === REPAIR_MAX_RECORDS || at + needed > this.buffer.length) break;
       const end = this.#write(batch, repair, at);
       load.add(record, at, end);
@@ -56,7 +62,7 @@ export class RepairDesk {
     const { record } = repair;
     if (repair.form === "text") {
       batch.flags[record] |= RecordFlag.asText;
-      return this.#source.encodeAsText(batch, record, repair.reason, this.buffer, at);
+      return this.#destination.writeAgain(this.#source, batch, record, repair.refusal, this.buffer, at);
     }
     // Under its new id the record was never sent, in no form.
     const ofOldId = RecordFlag.asText | RecordFlag.maybeSent | RecordFlag.disputed;

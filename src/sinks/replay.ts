@@ -1,15 +1,14 @@
 import { REPLAY_REQUEST_LETTERS, REPLAY_ROUND_LETTERS } from "../core/delivery-limits.ts";
 import { REASONS_MAX } from "../core/limits.ts";
+import type { Line, RecordEncoder } from "../core/record.ts";
 import type { Desk } from "./desk.ts";
 import { type Problem, Verdict } from "./exchange.ts";
 import type { Letter } from "./letter.ts";
 
-/** Makes the documents of letters anew. The caller knows how lines become records. */
+/** Makes the records of letters anew. The caller knows how lines become records. */
 export interface LetterEncoder {
-  /** Upper bound of the document's size. */
-  maxBytes(letter: Letter): number;
-  /** Writes the document at out[at] and returns the offset behind it. */
-  encode(letter: Letter, out: Buffer, at: number): number;
+  encoderOf(letter: Letter): RecordEncoder;
+  lineOf(letter: Letter): Line;
 }
 
 export interface ReplayRun {
@@ -138,7 +137,8 @@ class Replay {
     for (let at = 0; letter !== undefined; letter = (await letters.next()).value) {
       const { wire } = this.#desk.destination;
       const place = `${letter.file}@${letter.offset}`;
-      const neededBytes = encoder.maxBytes(letter) + wire.overheadBytes;
+      const recordEncoder = encoder.encoderOf(letter);
+      const neededBytes = recordEncoder.maxEncodedBytes(letter.line.length) + wire.overheadBytes;
       if (neededBytes > buffer.length) {
         this.#refused(place, "it is longer than `max_line_bytes` allows for; replay it while no agent runs");
         continue;
@@ -146,7 +146,7 @@ class Replay {
       if (at + neededBytes > buffer.length || framed.length === REPLAY_REQUEST_LETTERS) break;
       const id = Buffer.from(letter.id);
       const start = at;
-      at = wire.end(buffer, encoder.encode(letter, buffer, wire.begin(buffer, at, id, id.length)));
+      at = wire.write(encoder.lineOf(letter), recordEncoder, id, id.length, buffer, at);
       framed.push({ id: letter.id, place, start, end: at });
     }
     await this.#send(framed, round);

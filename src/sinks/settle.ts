@@ -2,17 +2,10 @@ import { type Batch, RecordFlag } from "../core/batch.ts";
 import { CONFLICT_LOOKUP_MAX } from "../core/delivery-limits.ts";
 import type { PoisonWatch } from "./breakers.ts";
 import type { Desk } from "./desk.ts";
-import type { Conflict, LookUp } from "./destination.ts";
+import type { Conflict, LookUp, Refusal } from "./destination.ts";
 import { type Exchange, type Problem, Verdict } from "./exchange.ts";
 import type { Load } from "./load.ts";
 import type { Lane, Repair } from "./repair.ts";
-
-/** Why a record is refused. */
-export interface Refusal {
-  readonly status: number;
-  readonly type: string;
-  readonly reason: string;
-}
 
 /** The delivery whose answer is read. */
 export interface Settling {
@@ -53,6 +46,7 @@ export async function settleAnswer(delivery: Settling, lane: Lane, at: number): 
     if (exchange.statuses[k] >= 500) delivery.batch.flags[load.records[at + k]] |= RecordFlag.maybeSent;
     const refused =
       verdict === Verdict.rejected ||
+      verdict === Verdict.mendable ||
       (verdict !== Verdict.waiting && isGuilty(delivery, load.records[at + k], exchange, k, passedBefore));
     if (refused) await rejectOne(delivery, lane, at, k);
     else waiting ??= delivery.desk.destination.explain(exchange, k);
@@ -118,7 +112,10 @@ function typeOf(exchange: Exchange, position: number): string {
 
 /** The server's words, or the type when it gave none; undefined when they did not fit. */
 function reasonOf(exchange: Exchange, position: number): string | undefined {
-  return exchange.reasons.get(position) ?? (exchange.hasRoomForReason() ? typeOf(exchange, position) : undefined);
+  const ofType = exchange.reasonsOfTypes.get(typeOf(exchange, position));
+  return (
+    exchange.reasons.get(position) ?? ofType ?? (exchange.hasRoomForReason() ? typeOf(exchange, position) : undefined)
+  );
 }
 
 /**

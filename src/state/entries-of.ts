@@ -36,6 +36,7 @@ function* entriesOfCursor(file: number, cursor: CursorRecord): Generator<Entry> 
   if (sent > start) yield sentEntry(file, sink, sent, cursor.sentTail);
   for (const boundary of cursor.boundaries) yield { t: "boundary", file, sink, ...boundary };
   for (const [from, salt] of cursor.salts) yield { t: "salt", file, sink, from, salt };
+  for (const placement of cursor.placements) yield { t: "place", file, sink, ...placement };
 }
 
 export function sentEntry(file: number, sink: string, to: number, tail: Buffer): SentEntry {

@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import type { PlacementKind } from "../core/record.ts";
 
 /**
  * What the journal and the snapshot consist of: one entry per line, `CRC32 SPACE JSON LF`, the checksum in eight lower-case
@@ -19,6 +20,7 @@ export type Entry =
   | SentEntry
   | BoundaryEntry
   | SaltEntry
+  | PlaceEntry
   | CommitEntry
   | SinkEntry
   | EndEntry;
@@ -137,6 +139,16 @@ export interface SaltEntry {
   readonly sink: string;
   readonly from: number;
   readonly salt: number;
+}
+
+/** What a sink decided about records from an offset on. */
+export interface PlaceEntry {
+  readonly t: "place";
+  readonly file: number;
+  readonly sink: string;
+  readonly from: number;
+  readonly what: PlacementKind;
+  readonly value: string;
 }
 
 /** The five terms are totals since the cursor's start. Members that are 0 or "" are left out. */

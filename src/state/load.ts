@@ -34,6 +34,7 @@ const KNOWN: Readonly<Record<Entry["t"], true>> = {
   sent: true,
   boundary: true,
   salt: true,
+  place: true,
   commit: true,
   sink: true,
   end: true,

@@ -1,3 +1,4 @@
+import type { Placement } from "../core/record.ts";
 import type {
   Boundary,
   Commit,
@@ -96,6 +97,10 @@ export class Store implements StateStore {
 
   addSalt(file: FileRecord, cursor: CursorRecord, from: number, salt: number): void {
     this.#change(file, { t: "salt", file: file.uid, sink: cursor.sink, from, salt }, true);
+  }
+
+  addPlacement(file: FileRecord, cursor: CursorRecord, placement: Placement): void {
+    this.#change(file, { t: "place", file: file.uid, sink: cursor.sink, ...placement });
   }
 
   commit(commits: readonly Commit[]): void {

@@ -1,10 +1,12 @@
+import type { Placement } from "../core/record.ts";
 import { CursorList } from "./cursors.ts";
 import type { Boundary, CursorRecord, FileRecord } from "../core/state.ts";
-import type { BoundaryEntry, CommitEntry, Entry, FileEntry } from "./entries.ts";
+import type { BoundaryEntry, CommitEntry, Entry, FileEntry, PlaceEntry } from "./entries.ts";
 
 /** Most cursors never have a salt, and an empty Map takes 240 bytes; so they share this one until they need their own. */
 const NO_SALTS: Map<number, number> = new Map();
 const NO_BOUNDARIES: Boundary[] = [];
+const NO_PLACEMENTS: Placement[] = [];
 
 /** A cursor. Its tails are kept as strings, which take a quarter of a Buffer's memory; reading one makes a new Buffer. */
 class Cursor implements CursorRecord {
@@ -22,6 +24,7 @@ class Cursor implements CursorRecord {
   lost = 0;
   boundaries: Boundary[] = NO_BOUNDARIES;
   salts: Map<number, number> = NO_SALTS;
+  placements: Placement[] = NO_PLACEMENTS;
 
   constructor(sink: string, start: number) {
     this.sink = sink;
@@ -104,6 +107,8 @@ export class Table {
         cursor.salts.set(entry.from, entry.salt);
         return;
       }
+      case "place":
+        return this.#place(entry);
       case "commit":
         return this.#commit(entry);
       case "sink":
@@ -170,6 +175,15 @@ export class Table {
     cursor.boundaries = others.toSpliced(at < 0 ? others.length : at, 0, boundary);
   }
 
+  #place(entry: PlaceEntry): void {
+    const cursor = this.cursor(entry.file, entry.sink);
+    if (cursor === undefined) return;
+    const { t: _t, file: _file, sink: _sink, ...placement } = entry;
+    const others = cursor.placements.filter(({ from, what }) => from !== placement.from || what !== placement.what);
+    const at = others.findIndex(({ from }) => from > placement.from);
+    cursor.placements = others.toSpliced(at < 0 ? others.length : at, 0, placement);
+  }
+
   /**
    * A commit never goes back: an older one, read after a snapshot that is ahead of it, is ignored. What lies before it is
    * decided, so boundaries and salts there can go; a boundary that ends exactly at it stays, because it says that the next
@@ -196,6 +210,7 @@ export class Table {
       for (const from of cursor.salts.keys()) if (from < entry.to) cursor.salts.delete(from);
       if (cursor.salts.size === 0) cursor.salts = NO_SALTS;
     }
+    if (cursor.placements.length > 1) cursor.placements = placementsFrom(cursor.placements, entry.to);
   }
 
   #renameSink(was: string, name: string): void {
@@ -204,4 +219,11 @@ export class Table {
       if (cursor !== undefined && !cursors.has(name)) cursor.sink = name;
     }
   }
+}
+
+/** What still says something about offsets from `to` on: of each kind the last one before, and all behind. */
+function placementsFrom(placements: readonly Placement[], to: number): Placement[] {
+  return placements.filter(
+    ({ what }, i) => !placements.some((later, j) => j > i && later.what === what && later.from <= to),
+  );
 }

@@ -62,6 +62,7 @@ export class Life {
         clock,
         log,
         serviceName: undefined,
+        podName: undefined,
         drainSoon: new DrainSoon(() => config.drainDeadlineMs, clock),
         catalogue: () => this.catalogue,
         onOutputClosed: () => undefined,

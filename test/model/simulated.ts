@@ -149,5 +149,10 @@ export function destinationOf(receiver: SimulatedReceiver, isDead: () => boolean
     lookUp: () => Promise.resolve({ kind: "found", same: new Set() }),
     explain: () => PROBLEM,
     documentOf: (wire) => wire.subarray(wire.indexOf("\n") + 1, wire.length - 1),
+    contentsOf: () => ({ time: "", text: "" }),
+    secondForm: "as text",
+    hasFurtherForm: () => false,
+    maxBytesAgain: (source, batch, record) => source.maxTextBytes(batch, record),
+    writeAgain: (source, batch, record, { reason }, out, at) => source.encodeAsText(batch, record, reason, out, at),
   };
 }

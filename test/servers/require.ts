@@ -22,6 +22,16 @@ export async function sharedElasticsearch(
   return { url: text };
 }
 
+/** A Loki that all test files share, or the one that LOKI_URL names. A test takes labels of its own (`uniqueName`). */
+export async function sharedLoki(): Promise<{ readonly url: string }> {
+  const url = process.env["LOKI_URL"];
+  if (url !== undefined) return { url };
+  const answer = await fetch(`${inject("serverBroker")}/loki`);
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(text);
+  return { url: text };
+}
+
 /**
  * What `start` gives, or the end of the test: a machine that cannot start the server skips it with the reason, and with
  * PANNIER_REQUIRE_ALL=1 fails it. To be called in a test or in `beforeEach`.

@@ -40,6 +40,7 @@ test("an error in the midst of the run ends all that runs before it is passed on
     once: false,
     log: { ...SILENT, info, setLevel: ignore, flush: ignore, close: ignore },
     serviceName: undefined,
+    podName: undefined,
     podUid: undefined,
     signals,
   });

@@ -36,7 +36,7 @@ async function lookAt(sink: SinkConfig): Promise<readonly Finding[]> {
 
 /** A sink's name and where it is, and below it a line for each finding. */
 function describeFindings(sink: SinkConfig, findings: readonly Finding[]): string {
-  const where = sink.type === "elasticsearch" ? ` (${sink.urls.join(", ")})` : "";
+  const where = sink.type !== "stdout" ? ` (${sink.urls.join(", ")})` : "";
   const width = Math.max(...findings.map((finding) => finding.what.length));
   const lines = findings.flatMap(({ ok, what, detail, hint }) => [
     `  ${!ok ? "FAIL" : hint === undefined ? "ok  " : "note"}  ${what.padEnd(width)}  ${detail}`,

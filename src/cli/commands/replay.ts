@@ -9,14 +9,14 @@ import type { RecordEncoder } from "../../core/record.ts";
 import type { RecordSource } from "../../core/sink.ts";
 import { createRecordEncoder } from "../../records/encoder.ts";
 import { askForReplay, letterEncoder, letterSinks, OTHER_FILES, replayAll, type SinkReplay } from "../../replay.ts";
-import { createSink } from "../../sinks/create.ts";
+import { createSink, type Surroundings } from "../../sinks/create.ts";
 import { takeLock } from "../../state/lock.ts";
 import { createLog } from "../../telemetry/log.ts";
 import type { Arguments } from "../arguments.ts";
 import { estimates } from "../estimates.ts";
 import { warn } from "../report.ts";
 import { secretValues } from "../secrets.ts";
-import { serviceNameOf } from "../surroundings.ts";
+import { podNameOf, serviceNameOf } from "../surroundings.ts";
 
 /**
  * Sends the dead letters again: by the agent that runs on the state directory, which owns their files, else by itself, with
@@ -24,6 +24,7 @@ import { serviceNameOf } from "../surroundings.ts";
  */
 export async function replay({ flags, dryRun }: Arguments, env: Environment): Promise<ExitCode> {
   const serviceName = serviceNameOf(env);
+  const podName = podNameOf(env);
   const { config, exposed, warnings } = loadConfig({
     flags,
     env,
@@ -32,13 +33,18 @@ export async function replay({ flags, dryRun }: Arguments, env: Environment): Pr
   });
   if (exposed !== undefined) warn(exposed);
   for (const warning of warnings) warn(warning);
-  const results = (await askForReplay(config.stateDir, dryRun)) ?? (await replayAlone(config, dryRun, serviceName));
+  const results =
+    (await askForReplay(config.stateDir, dryRun)) ?? (await replayAlone(config, dryRun, { serviceName, podName }));
   process.stdout.write(results.map((result) => describeReplay(result, dryRun)).join(""));
   const failed = results.some(({ stopped, refused }) => stopped !== undefined || refused > 0);
   return failed ? ExitCode.unavailable : ExitCode.ok;
 }
 
-async function replayAlone(config: Config, dryRun: boolean, serviceName: string | undefined): Promise<SinkReplay[]> {
+async function replayAlone(
+  config: Config,
+  dryRun: boolean,
+  { serviceName, podName }: Omit<Surroundings, "inputs">,
+): Promise<SinkReplay[]> {
   const lock = await takeLock(config.stateDir).catch((error: unknown) => {
     if (error instanceof PannierError) throw error;
     const hint = systemCode(error) === "ENOENT" ? "Is it the state directory that `pannier run` uses?" : undefined;
@@ -56,6 +62,7 @@ async function replayAlone(config: Config, dryRun: boolean, serviceName: string 
     createSink({
       // What the letters once were refused by may have been mended by hand: only `run` writes templates.
       config: sink.type === "elasticsearch" ? { ...sink, manageTemplate: false } : sink,
+      surroundings: { inputs: config.inputs, serviceName, podName },
       stateDir: config.stateDir,
       source: NO_RECORDS,
       createCompressor: (outputBytes) => new GzipCompressor(outputBytes),

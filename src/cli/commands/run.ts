@@ -9,7 +9,7 @@ import type { Arguments } from "../arguments.ts";
 import { estimates } from "../estimates.ts";
 import { exitCodeOf, logFatal } from "../report.ts";
 import { secretValues } from "../secrets.ts";
-import { presentIn, serviceNameOf } from "../surroundings.ts";
+import { podNameOf, presentIn, serviceNameOf } from "../surroundings.ts";
 
 /** Follows and ships. What is wrong before the log is set up is thrown; after that it is in the log. */
 export async function run({ flags, once }: Arguments, env: Environment): Promise<ExitCode> {
@@ -48,6 +48,7 @@ export async function run({ flags, once }: Arguments, env: Environment): Promise
       once,
       log,
       serviceName,
+      podName: podNameOf(env),
       podUid: presentIn(env, "POD_UID"),
       signals,
     });

@@ -157,9 +157,9 @@ export class Choice {
   /** What has to hold for the values of another line of this shape. */
   guards(): Guards {
     const ids = [
-      { entry: this.best[Role.traceId], digits: TRACE_ID_DIGITS },
-      { entry: this.best[Role.spanId], digits: SPAN_ID_DIGITS },
-      { entry: this.best[Role.transactionId], digits: SPAN_ID_DIGITS },
+      { role: Role.traceId, entry: this.best[Role.traceId], digits: TRACE_ID_DIGITS },
+      { role: Role.spanId, entry: this.best[Role.spanId], digits: SPAN_ID_DIGITS },
+      { role: Role.transactionId, entry: this.best[Role.transactionId], digits: SPAN_ID_DIGITS },
     ];
     return {
       time: this.best[Role.time],

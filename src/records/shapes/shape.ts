@@ -38,7 +38,7 @@ export interface Guards {
   /** Entry whose value must be the name of a level. */
   readonly level: number;
   /** Entries whose values must be so many hexadecimal digits. */
-  readonly ids: readonly { readonly entry: number; readonly digits: number }[];
+  readonly ids: readonly { readonly role: number; readonly entry: number; readonly digits: number }[];
 }
 
 /** What a shape is made of. */

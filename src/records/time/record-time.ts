@@ -24,6 +24,11 @@ export class RecordTime {
   length = 0;
   /** Nothing of what was written is missing from `text`. */
   exact = true;
+  /** Seconds since 1970. */
+  second = 0;
+  /** What `readFraction` found: nanoseconds, and what the last digit stands for. */
+  nanos = 0;
+  stepNanos = 1;
 
   readonly #parsed: TimeText;
   readonly #digits = Buffer.alloc(NUMBER_MAX_BYTES);
@@ -56,6 +61,7 @@ export class RecordTime {
     const parsed = this.#parsed;
     if (!parsed.parse(bytes, start, end) || this.#isFar(parsed.second)) return false;
     this.exact = !parsed.isLeap;
+    this.second = parsed.second;
     if (!parsed.isFinal) {
       this.#write(parsed.second, bytes, parsed.fractionStart, parsed.fractionEnd);
       return true;
@@ -126,6 +132,23 @@ export class RecordTime {
     return true;
   }
 
+  /** Reads the digits behind the second of the time that was read last; only who sends numbers asks for them. */
+  readFraction(): void {
+    const { bytes } = this.text;
+    let nanos = 0;
+    let step = 1e9;
+    if (bytes[19] === 0x2e) {
+      for (let p = 20; p < this.length; p++) {
+        const digit = bytes[p] - 0x30;
+        if (digit < 0 || digit > 9) break;
+        step /= 10;
+        nanos += digit * step;
+      }
+    }
+    this.nanos = nanos;
+    this.stepNanos = step;
+  }
+
   /** Writes the second and the fraction whose digits are source[start, end). */
   #write(second: number, source: Buffer, start: number, end: number): void {
     this.#writeSecond(second);
@@ -145,6 +168,7 @@ export class RecordTime {
 
   /** Writes date and time of day, the first 19 characters. */
   #writeSecond(second: number): void {
+    this.second = second;
     if (second === this.#textSecond) return;
     const out = this.text.bytes;
     const day = Math.floor(second / DAY_SECONDS);

@@ -1,17 +1,18 @@
-import type { IncomingHttpHeaders } from "node:http";
+import type { Batch } from "../../core/batch.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { ElasticsearchConfig } from "../../core/config.ts";
-import { ERROR_BODY_MAX_BYTES, RETRY_AFTER_BELIEVED_MS } from "../../core/delivery-limits.ts";
-import { type Compressor, DeliveryAborted } from "../../core/sink.ts";
-import type { Conflict, Destination, LookUp } from "../destination.ts";
+import { ERROR_BODY_MAX_BYTES } from "../../core/delivery-limits.ts";
+import { type Compressor, DeliveryAborted, type RecordSource } from "../../core/sink.ts";
+import type { Conflict, Contents, Destination, LookUp, Refusal } from "../destination.ts";
 import { type Exchange, type Problem, type Reply, Verdict } from "../exchange.ts";
 import { type AnswerReader, AnswerScanner } from "./answer.ts";
 import type { AnswerItem } from "./answer-shape.ts";
-import type { Carrier, Transfer } from "./carrier.ts";
+import type { Carrier, Transfer } from "../http/carrier.ts";
 import { lookUpConflicts } from "./conflicts.ts";
-import type { Credentials } from "./credentials.ts";
-import { ErrorBody } from "./error-body.ts";
-import { describeError, describeFailure, describeStranger } from "./problem.ts";
+import type { Credentials } from "../http/credentials.ts";
+import { ErrorBody } from "../http/error-body.ts";
+import { describeFailure, retryAfterMs } from "../http/failure.ts";
+import { describeError, describeStranger } from "./problem.ts";
 import type { Template } from "./template.ts";
 import { destinationName } from "./template-body.ts";
 import { FAILURE_STORE, namesDestination, verdictOf } from "./verdict.ts";
@@ -114,21 +115,13 @@ export class BulkDestination implements Destination {
     if (status === 413)
       return halve("size", status, "content_too_large", "the record alone is more than the server takes (413)");
     if (status === 400 && !namesDestination(type)) return halve("content", status, type ?? "", redacted);
-    const retryAfterMs = this.#retryAfterMs(headers);
-    if (status === 429) return { kind: "busy", problem, retryAfterMs };
+    const waitMs = retryAfterMs(headers, this.#clock);
+    if (status === 429) return { kind: "busy", problem, retryAfterMs: waitMs };
     const refused = status === 400 || status === 401 || status === 403;
     if (!refused && status < 400) return retry(describeStranger(status, origin, headers.location), true);
     // A firewall or proxy in between refuses without words of Elasticsearch's, and may mean one word of one line.
     const mayBeContent = type === undefined || status >= 500;
-    return { kind: "retry", status, problem, mayHaveArrived: !refused, mayBeContent, retryAfterMs };
-  }
-
-  /** `Retry-After`: seconds or a date. What cannot be meant is not obeyed. */
-  #retryAfterMs(headers: IncomingHttpHeaders): number | undefined {
-    const value = headers["retry-after"];
-    if (value === undefined) return undefined;
-    const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - this.#clock.nowMs();
-    return ms > 0 && ms <= RETRY_AFTER_BELIEVED_MS ? ms : undefined;
+    return { kind: "retry", status, problem, mayHaveArrived: !refused, mayBeContent, retryAfterMs: waitMs };
   }
 
   lookUp(conflicts: readonly Conflict[], signal: AbortSignal): Promise<LookUp> {
@@ -138,6 +131,27 @@ export class BulkDestination implements Destination {
   explain(exchange: Exchange, position: number): Problem {
     const reason = exchange.reasons.get(position) ?? "";
     return describeError(exchange.statuses[position], exchange.types.get(position) ?? "", reason, this.#origin);
+  }
+
+  readonly secondForm = "as text, with the reason";
+
+  hasFurtherForm(): boolean {
+    return false;
+  }
+
+  maxBytesAgain(source: RecordSource, batch: Batch, record: number): number {
+    return source.maxTextBytes(batch, record);
+  }
+
+  writeAgain(source: RecordSource, batch: Batch, record: number, { reason }: Refusal, out: Buffer, at: number): number {
+    return source.encodeAsText(batch, record, reason, out, at);
+  }
+
+  contentsOf(wire: Buffer): Contents {
+    const { "@timestamp": time, message } = JSON.parse(this.documentOf(wire).toString()) as Readonly<
+      Record<string, unknown>
+    >;
+    return { time: textOf(time), text: textOf(message) };
   }
 
   documentOf(wire: Buffer): Buffer {
@@ -174,6 +188,10 @@ function take(exchange: Exchange, item: AnswerItem, position: number, credential
   if (verdict === Verdict.conflict) {
     if (item.index !== "") exchange.places.set(position, item.index);
   } else if (exchange.hasRoomForReason()) exchange.setReason(position, credentials.redact(item.reason()));
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function hasDelivery(exchange: Exchange): boolean {

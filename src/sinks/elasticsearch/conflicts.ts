@@ -1,8 +1,9 @@
 import type { Conflict, LookUp } from "../destination.ts";
-import type { Carrier } from "./carrier.ts";
-import { callControl, member } from "./control.ts";
+import type { Carrier } from "../http/carrier.ts";
+import { callControl, member } from "../http/control.ts";
 import { sameInstant } from "./instant.ts";
-import { describeError, describeFailure } from "./problem.ts";
+import { describeFailure } from "../http/failure.ts";
+import { describeError } from "./problem.ts";
 
 /**
  * Compares the events of unexpected conflicts with those that have their ids, by one `_mget` in the indices that the answer

@@ -1,8 +1,5 @@
 import type { Problem } from "../exchange.ts";
-
-/** A reason can be a page long; the message around it has to be read too. */
-const REASON_SHOWN_CHARS = 160;
-const SAFE = "nothing is lost, the lines wait in their files";
+import { SAFE, shortened } from "../http/failure.ts";
 
 /** What a server's error means for the operator: what happened, that nothing is lost, and where to look. */
 export function describeError(status: number, type: string, reason: string, where: string): Problem {
@@ -63,24 +60,6 @@ export function describeError(status: number, type: string, reason: string, wher
   );
 }
 
-/** No answer came. */
-export function describeFailure(code: string, message: string, where: string): Problem {
-  const hint: Readonly<Record<string, string>> = {
-    ECONNREFUSED: "Nothing listens there: is the server up, are host and port in `urls` right?",
-    ENOTFOUND: "The host name is unknown: check `urls` and the DNS of this machine",
-    EAI_AGAIN: "The DNS server does not answer",
-    DEPTH_ZERO_SELF_SIGNED_CERT: "Its certificate is not trusted: set `tls.ca`",
-    SELF_SIGNED_CERT_IN_CHAIN: "Its certificate is not trusted: set `tls.ca`",
-    UNABLE_TO_VERIFY_LEAF_SIGNATURE: "Its certificate is not trusted: set `tls.ca`",
-    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "Its certificate is not trusted: set `tls.ca`",
-    ERR_TLS_CERT_ALTNAME_INVALID: "Its certificate is for another name: set `tls.server_name`, or the name in `urls`",
-    CERT_HAS_EXPIRED: "Its certificate has expired",
-    EPROTO: "It does not speak TLS there: http instead of https?",
-  };
-  const text = hint[code] === undefined ? "" : ` ${hint[code]}`;
-  return { code: "sink_unreachable", message: `no answer from ${where} (${shortened(message)}); ${SAFE}.${text}` };
-}
-
 /** An answer that a server of this kind does not give. */
 export function describeStranger(status: number, where: string, redirectedTo?: string): Problem {
   if (redirectedTo !== undefined)
@@ -96,8 +75,4 @@ export function describeStranger(status: number, where: string, redirectedTo?: s
       `${where} answered ${status}, but not as Elasticsearch does; what was sent is sent again, ${SAFE}. ` +
       "Something else listens there, or a proxy answers in its place: check `urls`",
   };
-}
-
-function shortened(reason: string): string {
-  return reason.length <= REASON_SHOWN_CHARS ? reason : `${reason.slice(0, REASON_SHOWN_CHARS)}…`;
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { ElasticsearchConfig } from "../../core/config.ts";
 import { describe } from "../../core/errors.ts";
 import type { Finding } from "../finding.ts";
-import type { Carrier } from "./carrier.ts";
+import type { Carrier } from "../http/carrier.ts";
 
 /**
  * Asks the official client for its opinion, as a second look that shares no code with the carrier: product check, TLS,

@@ -7,7 +7,7 @@ import { Deliverer } from "../deliver.ts";
 import type { ReplayingSink } from "../replaying-sink.ts";
 import { type DeliveryTimes, defaultTimes } from "../times.ts";
 import { BulkDestination } from "./bulk.ts";
-import { Carrier, type CarrierTimes, carrierTimes } from "./carrier.ts";
+import { Carrier, type CarrierTimes, carrierTimes } from "../http/carrier.ts";
 import { Template } from "./template.ts";
 import { elasticsearchWire } from "./wire.ts";
 

@@ -1,5 +1,5 @@
 import type { ElasticsearchConfig } from "../../core/config.ts";
-import { member } from "./control.ts";
+import { member } from "../http/control.ts";
 
 /** Raised when the body below changes: an older template of pannier's is replaced. */
 export const TEMPLATE_VERSION = 1;

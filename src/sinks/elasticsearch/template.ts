@@ -1,9 +1,10 @@
 import type { ElasticsearchConfig } from "../../core/config.ts";
 import type { Log } from "../../core/log.ts";
 import type { Problem } from "../exchange.ts";
-import type { Carrier } from "./carrier.ts";
-import { type Control, callControl, member } from "./control.ts";
-import { describeError, describeFailure, describeStranger } from "./problem.ts";
+import type { Carrier } from "../http/carrier.ts";
+import { type Control, callControl, member } from "../http/control.ts";
+import { describeFailure } from "../http/failure.ts";
+import { describeError, describeStranger } from "./problem.ts";
 import { TEMPLATE_VERSION, destinationName, missingGuarantees, templateBody, templateName } from "./template-body.ts";
 
 /** Overlaps are found by simulating pannier's template at a priority that nobody has; at 500 its own copy would collide. */

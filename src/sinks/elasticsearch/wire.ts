@@ -1,4 +1,4 @@
-import type { Wire } from "../../core/sink.ts";
+import { DocumentWire } from "../../core/sink.ts";
 
 const BEFORE = Buffer.from('{"create":{"_id":"');
 const BETWEEN = Buffer.from('"}}\n');
@@ -7,7 +7,7 @@ const NEWLINE = 0x0a;
 const ID_MAX_BYTES = 64;
 
 /** `_bulk`: an action line that creates the document under its id, and the document on the next line. */
-export const elasticsearchWire: Wire = {
+export const elasticsearchWire: DocumentWire = new DocumentWire({
   overheadBytes: BEFORE.length + ID_MAX_BYTES + BETWEEN.length + 1,
 
   // Byte loops, since a native copy per record costs more than these few bytes.
@@ -23,4 +23,4 @@ export const elasticsearchWire: Wire = {
     out[at] = NEWLINE;
     return at + 1;
   },
-};
+});

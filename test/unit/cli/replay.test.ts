@@ -133,6 +133,7 @@ describe("replay", () => {
     if (sinkConfig.type !== "elasticsearch") throw new Error("another sink");
     const sink = createSink({
       config: { ...sinkConfig, manageTemplate: false },
+      surroundings: { inputs: [], serviceName: undefined, podName: undefined },
       stateDir: state,
       source: {} as RecordSource,
       createCompressor: (outputBytes) => new GzipCompressor(outputBytes),
@@ -166,8 +167,9 @@ describe("replay", () => {
     const other = createRecordEncoder(OTHER_FILES);
     const encoder = letterEncoder(config.inputs, [createRecordEncoder(options)], other);
     const documentOf = (letter: Letter): unknown => {
-      const out = Buffer.alloc(encoder.maxBytes(letter));
-      return JSON.parse(out.toString("utf8", 0, encoder.encode(letter, out, 0)));
+      const recordEncoder = encoder.encoderOf(letter);
+      const out = Buffer.alloc(recordEncoder.maxEncodedBytes(letter.line.length));
+      return JSON.parse(out.toString("utf8", 0, recordEncoder.encode(encoder.lineOf(letter), out, 0)));
     };
     const letter = {
       fileKey: "",

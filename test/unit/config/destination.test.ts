@@ -21,6 +21,14 @@ describe("--to", () => {
       es({ urls: ["http://es"], auth: { username: "u", password: "${file:/k}" } }),
     ],
     ["elasticsearch+https://es/ds?ca_file=/ca", es({ urls: ["https://es"], tls: { ca: "/ca" }, data_stream: "ds" })],
+    ["loki+http://l:3100", { type: "loki", urls: ["http://l:3100"] }],
+    ["loki+https://gw/loki?tenant=t", { type: "loki", urls: ["https://gw/loki"], tenant: "t" }],
+    ["loki+http://l/loki/api/v1/push", { type: "loki", urls: ["http://l"] }],
+    ["loki+http://l?label.a=x&label.b={1}", { type: "loki", urls: ["http://l"], labels: { a: "x", b: "{1}" } }],
+    [
+      "loki+http://u@l?password_file=/k",
+      { type: "loki", urls: ["http://l"], auth: { username: "u", password: "${file:/k}" } },
+    ],
   ])("%s", (url, sink) => {
     expect(parseDestination(url)).toEqual(sink);
   });
@@ -29,10 +37,12 @@ describe("--to", () => {
     ["es:9200", "unknown scheme"],
     ["/logs", "is no URL"],
     ["", "is no URL"],
-    ["http://es:9200", "unknown scheme; valid: elasticsearch+http, elasticsearch+https, stdout"],
+    ["http://es:9200", "unknown scheme; valid: elasticsearch+http, elasticsearch+https, loki+http, loki+https, stdout"],
     ["elasticsearch://es", 'unknown scheme, did you mean "elasticsearch+http"?'],
     ["elasticserch+https://es", 'did you mean "elasticsearch+https"?'],
-    ["loki+http://l:3100", "loki+http:// is not in this version of pannier yet"],
+    ["loki+http://l?index=x", "index is no option of Loki"],
+    ["loki+http://l?api_key_file=x", "api_key_file is no option of Loki"],
+    ["loki+http://l?label.=x", "label. is no option of Loki"],
     ["splunk+https://s:8088", "splunk+https:// is not in this version of pannier yet"],
     ["elasticsearch+http://", "is no URL"],
     ["elasticsearch+http://es:99999", "is no URL"],

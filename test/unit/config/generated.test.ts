@@ -71,7 +71,7 @@ describe("the JSON Schema", () => {
     ["a number for a size", { memory: { limit: 12 } }],
     ["a bad word", { log: { level: "loud" } }],
     ["a missing key", { inputs: [{}] }],
-    ["an unknown type", { sinks: [{ type: "loki" }] }],
+    ["an unknown type", { sinks: [{ type: "kafka" }] }],
   ])("refuses %s", (_, value) => {
     expect(violations(schema, value, "$")).not.toEqual([]);
   });

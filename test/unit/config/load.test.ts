@@ -183,7 +183,7 @@ describe("what is wrong is said with file, line, column and path", () => {
       "a missing type",
       "inputs: [{ paths: [/x] }]\nsinks:\n  - urls: [http://es]",
       "config_missing_key",
-      "pannier.yaml:3:5: sinks[0].type: is missing; one of elasticsearch, stdout",
+      "pannier.yaml:3:5: sinks[0].type: is missing; one of elasticsearch, loki, stdout",
     ],
     [
       "an unknown type",
@@ -274,9 +274,9 @@ describe("what is wrong is said with file, line, column and path", () => {
     ],
     [
       "a later sink",
-      "inputs: [{ paths: [/x] }]\nsinks: [{ type: loki, urls: [http://l] }]",
+      "inputs: [{ paths: [/x] }]\nsinks: [{ type: splunk, urls: [http://l] }]",
       "config_not_in_this_version",
-      'sinks[0].type: "loki" is not in this version',
+      'sinks[0].type: "splunk" is not in this version',
     ],
     [
       "an alias is followed",

@@ -61,6 +61,7 @@ test.each(["before", "after", "before and after", "twice before"])(
       sentTail: Buffer.alloc(0),
       boundaries: [],
       salts: new Map(),
+      placements: [],
     };
     const cursor = new Cursor(file, { sink: "es", start: 0, committed: 0, ...noTerms(), ...journal });
     cursors.set("es", cursor.record);

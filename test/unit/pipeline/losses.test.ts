@@ -12,6 +12,7 @@ function makeCursor(sink: string, committed: number, sent: number): CursorRecord
     lastTime: "",
     boundaries: [],
     salts: new Map(),
+    placements: [],
   };
   const terms = { delivered: committed, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
   return { sink, committed, sent, ...facts, ...terms };

@@ -36,7 +36,7 @@ function makePipeline(parts: {
       boundaries: [],
     };
     const terms = { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
-    return { sink: `cursor of ${file.uid}`, ...facts, ...terms, salts: new Map() };
+    return { sink: `cursor of ${file.uid}`, ...facts, ...terms, salts: new Map(), placements: [] };
   };
   const say = (): void => {};
   return new Pipeline({

@@ -41,6 +41,7 @@ function makeCursor(file: SourceFile): Cursor {
     lost: 0,
     boundaries: [],
     salts: new Map(),
+    placements: [],
   };
   return new Cursor(file, record);
 }

@@ -6,8 +6,8 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EventIdSeed } from "../../../src/batches/event-id.ts";
 import { Batch } from "../../../src/core/batch.ts";
-import { LineFlag, type Line, type RecordEncoder } from "../../../src/core/record.ts";
-import type { Wire } from "../../../src/core/sink.ts";
+import { Facts, LineFlag, type Line, type RecordEncoder } from "../../../src/core/record.ts";
+import { DocumentWire, type Wire } from "../../../src/core/sink.ts";
 import type { SourceFile } from "../../../src/core/source.ts";
 import type { CursorRecord, FileRecord } from "../../../src/core/state.ts";
 import { ReadBuffer } from "../../../src/files/follow.ts";
@@ -26,14 +26,16 @@ const encoder: RecordEncoder = {
   encode: (line: Line, out, at) =>
     at + out.write(`${line.flags}:${line.bytes.toString("hex", line.start, line.end)}`, at),
   maxEncodedBytes: (payloadBytes) => 2 * payloadBytes + 8,
+  read: () => new Facts(),
+  copy: (_start, _end, _out, at) => at,
   lastFormat: "plain",
   lastDialect: null,
 };
-const wire: Wire = {
+const wire: Wire = new DocumentWire({
   overheadBytes: 64,
   begin: (out, at, id, idBytes) => at + id.copy(out, at, 0, idBytes),
   end: (out, at) => at + out.write("\n", at),
-};
+});
 
 interface Event {
   readonly from: number;
@@ -77,7 +79,14 @@ class Rig {
       sentTail: Buffer.alloc(0),
     };
     const terms = { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
-    this.cursor = new Cursor(this.#file, { ...fresh, ...terms, boundaries: [], salts: new Map(), ...record });
+    this.cursor = new Cursor(this.#file, {
+      ...fresh,
+      ...terms,
+      boundaries: [],
+      salts: new Map(),
+      placements: [],
+      ...record,
+    });
     this.cursor.seed = new EventIdSeed(KEY);
     this.#reader = new TurnReader({
       buffer: new ReadBuffer(400_000),
@@ -87,6 +96,7 @@ class Rig {
       addBoundary: ({ record: state }, boundary) => {
         state.boundaries = [...state.boundaries.filter(({ from }) => from !== boundary.from), boundary];
       },
+      addPlacement: () => undefined,
     });
   }
 

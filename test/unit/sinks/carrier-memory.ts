@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { systemClock } from "../../../src/core/clock.ts";
 import { AnswerScanner } from "../../../src/sinks/elasticsearch/answer.ts";
-import { Carrier } from "../../../src/sinks/elasticsearch/carrier.ts";
+import { Carrier } from "../../../src/sinks/http/carrier.ts";
 import { configOf } from "./helpers.ts";
 
 const [url, requests] = process.argv.slice(2);

@@ -6,7 +6,7 @@ import type { ElasticsearchConfig } from "../../../src/core/config.ts";
 import type { Log } from "../../../src/core/log.ts";
 import type { LostLetter, Original, RecordSource } from "../../../src/core/sink.ts";
 import { DeadLetters } from "../../../src/sinks/dead-letters.ts";
-import type { CarrierTimes } from "../../../src/sinks/elasticsearch/carrier.ts";
+import type { CarrierTimes } from "../../../src/sinks/http/carrier.ts";
 import { createElasticsearchSink } from "../../../src/sinks/elasticsearch/sink.ts";
 import { elasticsearchWire } from "../../../src/sinks/elasticsearch/wire.ts";
 import type { ReplayingSink } from "../../../src/sinks/replaying-sink.ts";
@@ -97,6 +97,14 @@ export class TestSource implements RecordSource {
     return writeRecord(out, at, this.id(batch, i), this.records[i].document);
   }
 
+  place(): void {
+    throw new Error("documents are placed nowhere");
+  }
+
+  placementOf(): undefined {
+    return undefined;
+  }
+
   readonly lost: LostLetter[] = [];
 
   lose(letters: readonly LostLetter[]): void {
@@ -110,8 +118,9 @@ export class TestSource implements RecordSource {
 
 export function writeRecord(out: Buffer, at: number, id: string, document: unknown): number {
   const name = Buffer.from(id);
-  const start = elasticsearchWire.begin(out, at, name, name.length);
-  return elasticsearchWire.end(out, start + out.write(JSON.stringify(document), start));
+  const { frame } = elasticsearchWire;
+  const start = frame.begin(out, at, name, name.length);
+  return frame.end(out, start + out.write(JSON.stringify(document), start));
 }
 
 /** A sealed batch of these records. */

@@ -136,7 +136,7 @@ function cursorOf(ordinal: number): Cursor {
     sentTail: Buffer.alloc(0),
     boundaries: [],
   };
-  const cursor: CursorRecord = { sink: "es", ...facts, ...noTerms(), salts: new Map() };
+  const cursor: CursorRecord = { sink: "es", ...facts, ...noTerms(), salts: new Map(), placements: [] };
   return new Cursor(file as unknown as SourceFile, cursor);
 }
 

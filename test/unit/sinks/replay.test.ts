@@ -3,6 +3,8 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { DeadLetters } from "../../../src/sinks/dead-letters.ts";
 import { formatLetter } from "../../../src/sinks/letter.ts";
+import { Line } from "../../../src/core/record.ts";
+import { createRecordEncoder } from "../../../src/records/encoder.ts";
 import type { LetterEncoder, ReplayResult } from "../../../src/sinks/replay.ts";
 import type { TestSink } from "./helpers.ts";
 import { Rig } from "./rig.ts";
@@ -26,10 +28,12 @@ function write(letters: DeadLetters, id: string): Promise<void> {
   return letters.write({ ...FACTS, time: "2026-01-02T03:04:05Z", id, line }, never, () => undefined);
 }
 
+const recordEncoder = createRecordEncoder({ format: "plain", timezone: "UTC", fields: {} });
 const encoder: LetterEncoder = {
-  maxBytes: ({ line }) => line.length * 6 + 100,
-  encode: ({ time, line }, out, at) =>
-    at + out.write(JSON.stringify({ "@timestamp": time, message: line.toString() }), at),
+  encoderOf: () => recordEncoder,
+  lineOf({ time, line }) {
+    return Object.assign(new Line(), { bytes: line, end: line.length, fallbackTime: time });
+  },
 };
 
 function replay({ sink }: TestSink, dryRun = false): Promise<ReplayResult> {
@@ -57,7 +61,7 @@ describe("replay", () => {
       stopped: undefined,
     });
     expect(rig.server.seen.map(({ ids }) => ids)).toEqual([["a", "b", "c", "d"]]);
-    expect(rig.server.stored.get("a")).toEqual({ "@timestamp": "2026-01-02T03:04:05Z", message: "line of a" });
+    expect(rig.server.stored.get("a")).toMatchObject({ "@timestamp": "2026-01-02T03:04:05Z", message: "line of a" });
     expect(await idsOf(made)).toEqual(["b"]);
     expect(made.deadLetters.count).toBe(1);
   });

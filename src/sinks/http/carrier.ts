@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingHttpHeaders } from "node:http";
 import { http, loadHttps } from "../../core/builtins.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { ElasticsearchConfig } from "../../core/config.ts";
+import type { AuthConfig, BatchConfig, TlsConfig } from "../../core/config.ts";
 import { describe, systemCode } from "../../core/errors.ts";
 import { ANSWER_MAX_MS, ANSWER_SILENCE_MAX_MS, CONNECT_TIMEOUT_MS } from "../../core/delivery-limits.ts";
 import { Agents } from "./agents.ts";
@@ -9,6 +9,14 @@ import { Credentials } from "./credentials.ts";
 import { decoded } from "./decode.ts";
 import { type Node, NodeRing } from "./nodes.ts";
 import { Scavenger } from "./scavenge.ts";
+
+/** What a carrier needs to know of its sink. */
+export interface CarrierConfig {
+  readonly urls: readonly string[];
+  readonly auth: AuthConfig;
+  readonly tls: TlsConfig;
+  readonly batch: Pick<BatchConfig, "inFlight">;
+}
 
 /** Patience of the carrier; tests pass less. */
 export interface CarrierTimes {
@@ -71,7 +79,7 @@ export class Carrier {
   readonly #agents: Agents;
   readonly #scavenger = new Scavenger();
 
-  constructor(config: ElasticsearchConfig, clock: Clock, times: CarrierTimes = carrierTimes) {
+  constructor(config: CarrierConfig, clock: Clock, times: CarrierTimes = carrierTimes) {
     this.credentials = new Credentials(config.auth, config.urls);
     this.nodes = new NodeRing(config.urls, clock);
     this.#times = times;

@@ -17,14 +17,14 @@ export class ErrorBody {
     this.#bytes += taken;
   }
 
-  get #text(): string {
+  get text(): string {
     return Buffer.concat(this.#chunks).toString();
   }
 
   /** The body as JSON; undefined when it is none. */
   json(): unknown {
     try {
-      return JSON.parse(this.#text);
+      return JSON.parse(this.text);
     } catch {
       return undefined;
     }
@@ -32,7 +32,7 @@ export class ErrorBody {
 
   /** Type and reason of an error, also out of a body that was cut. A body that is not from the server has no type. */
   error(): { readonly type: string | undefined; readonly reason: string } {
-    const text = this.#text;
+    const text = this.text;
     const [, inner = ""] = /"error"\s*:\s*([^]*)/.exec(text) ?? [];
     const type = /"type"\s*:\s*"([^"]+)"/.exec(inner)?.[1];
     const reason = /"reason"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(inner)?.[1];

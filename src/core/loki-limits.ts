@@ -1,0 +1,29 @@
+/** Fixed limits of the Loki sink, with their units and reasons. */
+
+const KiB = 1024;
+
+/**
+ * Loki. It refuses what is an hour behind the newest entry of its stream: a file that lags by half of that goes to a stream of
+ * its own, until it has caught up and a stretch of it has gone there, so that times to and fro do not fill the journal.
+ */
+export const LOKI_BACKFILL_LAG_MS = 30 * 60_000;
+export const LOKI_CAUGHT_UP_MS = 5 * 60_000;
+export const LOKI_BACKFILL_MIN_BYTES = 64 * KiB;
+/** Sets of labels of one sink; Loki's own limit is 5,000 for a tenant. One takes some hundred bytes. */
+export const LOKI_STREAMS_MAX = 2_000;
+export const LOKI_STREAM_BYTES = 1 * KiB;
+/** Labels of a stream, by default. */
+export const LOKI_LABELS_MAX = 15;
+/** Loki's default for `max_line_size`, until it says another. */
+export const LOKI_LINE_MAX_BYTES = 256 * KiB;
+/** A push that is refused in part is sent again without what was refused, so often at most. */
+export const LOKI_ROUNDS_MAX = 8;
+/** After a refusal for speed: this share of the limit or of the last speed, so much growth a second, and for how long. */
+export const LOKI_PACE_SHARE = 0.97;
+export const LOKI_PACE_GROWTH_PER_S = 0.02;
+export const LOKI_PACE_FORGOTTEN_MS = 600_000;
+export const LOKI_PACE_WAIT_MAX_MS = 5_000;
+/** A clamp is decided anew when it is older than this, so that records whose clock is ahead do not fall behind. */
+export const LOKI_CLAMP_MAX_AGE_S = 60;
+/** Room of a push for the labels of its streams. */
+export const LOKI_PUSH_LABELS_BYTES = 64 * KiB;

@@ -1,0 +1,67 @@
+import { LOKI_STREAMS_MAX } from "../../core/loki-limits.ts";
+import type { Log } from "../../core/log.ts";
+import { labelText, SERVICE_LABEL } from "./labels.ts";
+
+export interface Stream {
+  readonly labels: ReadonlyMap<string, string>;
+  readonly text: string;
+  /** The text as protobuf has it. */
+  readonly bytes: Buffer;
+}
+
+/** The streams of one sink by number. A record on its way holds a number, so none is ever given again. */
+export class Streams {
+  readonly #sink: string;
+  readonly #log: Log;
+  readonly #streams: Stream[] = [];
+  readonly #numbers: Map<string, number> = new Map();
+
+  constructor(sink: string, log: Log) {
+    this.#sink = sink;
+    this.#log = log;
+  }
+
+  get count(): number {
+    return this.#streams.length;
+  }
+
+  get(number: number): Stream {
+    return this.#streams[number];
+  }
+
+  /** The number of the stream with these labels. When there are too many, those of one service share a stream. */
+  numberOf(labels: ReadonlyMap<string, string>): number {
+    const text = labelText(labels);
+    const known = this.#numbers.get(text);
+    if (known !== undefined) return known;
+    const service = labels.get(SERVICE_LABEL);
+    if (this.#streams.length >= LOKI_STREAMS_MAX && labels.size > 1 && service !== undefined) {
+      this.#warn();
+      return this.numberOf(new Map([[SERVICE_LABEL, service]]));
+    }
+    const number = this.#streams.push({ labels, text, bytes: Buffer.from(text) }) - 1;
+    this.#numbers.set(text, number);
+    return number;
+  }
+
+  #warn(): void {
+    const [label, values] = this.#worstLabel();
+    this.#log.warn(
+      "too_many_streams",
+      `${this.#sink}: there are ${this.#streams.length} streams, and label ${label} alone has ${values} values; files of further ones go to the stream of their service, ` +
+        "and their path is in the metadata. Nothing is lost. Loki wants few streams: a label is for what few files differ in",
+      { sink: this.#sink, label, values },
+    );
+  }
+
+  /** The label with the most values. */
+  #worstLabel(): [string, number] {
+    const values = new Map<string, Set<string>>();
+    for (const { labels } of this.#streams)
+      for (const [name, value] of labels) values.set(name, (values.get(name) ?? new Set()).add(value));
+    const sorted = Array.from(values, ([name, set]): [string, number] => [name, set.size]).toSorted(
+      (a, b) => b[1] - a[1],
+    );
+    return sorted[0] ?? ["", 0];
+  }
+}

@@ -1,0 +1,103 @@
+/** What a Loki holds, asked for as its users do. */
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** An entry that was found. */
+export interface FoundEntry {
+  /** Of its stream. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly time: bigint;
+  readonly line: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+interface Answer {
+  readonly data: {
+    readonly result: readonly {
+      readonly stream: Readonly<Record<string, string>>;
+      readonly values: readonly (readonly [
+        string,
+        string,
+        { structuredMetadata?: Readonly<Record<string, string>> }?,
+      ])[];
+    }[];
+  };
+}
+
+/** Loki's own limit for one answer. */
+const PAGE = 5_000;
+const DAY_MS = 24 * 3_600_000;
+
+/** Every entry of these streams, by time. Pages overlap in one nanosecond, since entries of several streams can share it. */
+export async function entriesOf(
+  url: string,
+  selector: string,
+  { from = Date.now() - 7 * DAY_MS, to = Date.now() + DAY_MS, tenant = "" } = {},
+): Promise<FoundEntry[]> {
+  const found: FoundEntry[] = [];
+  let start = BigInt(from) * 1_000_000n;
+  for (;;) {
+    const page = await ask(url, { query: selector, start, end: BigInt(to) * 1_000_000n }, tenant);
+    const last = found.length;
+    const known = new Set(found.slice(-PAGE).flatMap((entry) => (entry.time === start ? [keyOf(entry)] : [])));
+    for (const entry of page) if (!known.has(keyOf(entry))) found.push(entry);
+    if (page.length < PAGE || found.length === last) return found;
+    start = page.at(-1)!.time;
+  }
+}
+
+async function ask(
+  url: string,
+  { query, start, end }: { query: string; start: bigint; end: bigint },
+  tenant: string,
+): Promise<FoundEntry[]> {
+  const parameters = new URLSearchParams({
+    query,
+    start: String(start),
+    end: String(end),
+    limit: String(PAGE),
+    direction: "forward",
+  });
+  const headers = {
+    // Labels and metadata come apart.
+    "x-loki-response-encoding-flags": "categorize-labels",
+    ...(tenant === "" ? {} : { "x-scope-orgid": tenant }),
+  };
+  const { data } = await untilAnswered(`${url}/loki/api/v1/query_range?${parameters}`, headers);
+  return data.result
+    .flatMap(({ stream, values }) =>
+      values.map(([time, line, more]): FoundEntry => ({
+        labels: stream,
+        time: BigInt(time),
+        line,
+        metadata: more?.structuredMetadata ?? {},
+      })),
+    )
+    .toSorted((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+}
+
+/** A Loki that has just started takes pushes before it answers. */
+async function untilAnswered(url: string, headers: Record<string, string>): Promise<Answer> {
+  for (let tries = 0; ; tries++) {
+    try {
+      const answer = await fetch(url, { headers, signal: AbortSignal.timeout(20_000) });
+      if (answer.ok) return (await answer.json()) as Answer;
+      if (tries === 40 || answer.status < 500) throw new Error(`${answer.status}: ${await answer.text()}`);
+    } catch (error) {
+      if (tries === 40) throw error;
+    }
+    await sleep(500);
+  }
+}
+
+function keyOf({ labels, time, line }: FoundEntry): string {
+  return JSON.stringify([labels, String(time), line]);
+}
+
+/** Entries once there are so many of them, or the last look at them. */
+export async function waitForEntries(url: string, selector: string, count: number): Promise<FoundEntry[]> {
+  for (let tries = 0; ; tries++) {
+    const found = await entriesOf(url, selector);
+    if (found.length >= count || tries === 20) return found;
+    await sleep(250);
+  }
+}
