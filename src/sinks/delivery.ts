@@ -216,26 +216,23 @@ export class Delivery implements Settling, Leftover {
 
   /** The record is refused for what it says: once more in another form, and then to the dead letters. */
   async reject(lane: Lane, position: number, refusal: Refusal): Promise<void> {
-    const record = lane.load.records[position];
-    const { status, type, reason } = refusal;
-    const { destination } = this.desk;
-    const { batch } = this;
+    const [{ load }, { batch, desk }, { status, type, reason }] = [lane, this, refusal];
+    const record = load.records[position];
     const first = batch.buffer.subarray(batch.starts[record], batch.ends[record]);
-    if ((batch.flags[record] & RecordFlag.asText) === 0 || destination.hasFurtherForm(first, refusal)) {
-      if ((this.batch.flags[record] & RecordFlag.refused) === 0) this.desk.health.rejected++;
-      this.batch.flags[record] |= RecordFlag.refused;
-      this.desk.log.warn(
+    if ((batch.flags[record] & RecordFlag.asText) === 0 || desk.destination.hasFurtherForm(first, refusal)) {
+      if ((batch.flags[record] & RecordFlag.refused) === 0) desk.health.rejected++;
+      batch.flags[record] |= RecordFlag.refused;
+      desk.log.warn(
         "record_rejected",
-        `${this.desk.name} rejects records for what they say; each is sent once more ${destination.secondForm}`,
-        { sink: this.desk.name, status, type, reason },
+        `${desk.name} rejects records for what they say; each is sent once more ${desk.destination.secondForm}`,
+        { sink: desk.name, status, type, reason },
       );
       this.repairs.push({ form: "text", record, refusal });
-      lane.load.left[position] = 1;
+      load.left[position] = 1;
       return;
     }
-    const { load } = lane;
     const wire = load.buffer.subarray(load.starts[position], load.ends[position]);
-    await bury(this.desk, { batch: this.batch, record, wire, status, reason }, this.trouble);
+    await bury(desk, { batch, record, wire, status, reason }, this.trouble);
     this.#leave(lane, position, Outcome.deadLettered);
   }
 

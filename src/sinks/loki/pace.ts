@@ -59,6 +59,12 @@ export class Pace {
     this.#grownMs = nowMs;
   }
 
+  /** Whether a push is more than a second's worth: the server saves up no more than that for sure, and might never take it. */
+  isTooMuchAtOnce(message: string): boolean {
+    const counted = Number(/totaling '(\d+)' bytes/.exec(message)?.[1] ?? 0);
+    return counted > (limitOf(message) ?? Infinity);
+  }
+
   /** A push was refused for the speed: the next one goes when there is room for one like it. */
   refused(message: string, bytes: number): void {
     const nowMs = this.#clock.monotonicMs();

@@ -123,6 +123,8 @@ export class PushDestination implements Destination {
     const waitMs = retryAfterMs(headers, clock);
     if (status === 429) {
       pace.refused(message, contentBytes);
+      if (exchange.count > 1 && pace.isTooMuchAtOnce(message))
+        return halve("size", status, "push_too_large", message.trim());
       return { kind: "busy", problem, retryAfterMs: waitMs };
     }
     const refused = status === 400 || status === 401 || status === 403;
@@ -141,17 +143,20 @@ export class PushDestination implements Destination {
     let marked = 0;
     for (let i = 0, at = from; i < count; at += totalOf(buffer, at), i++) {
       if (verdicts[i] !== Verdict.none) continue;
+      const stream = streams.get(streamOf(buffer, at));
       const judged = {
         second: secondOf(buffer, at),
         nanos: nanosOf(buffer, at),
         lineBytes: lineBytesOf(buffer, at),
-        labels: streams.get(streamOf(buffer, at)).text,
+        labels: stream.text,
       };
       const refused = refusals.find(({ applies }) => applies(judged));
       if (refused === undefined) continue;
       marked++;
-      verdicts[i] = Verdict.mendable;
-      exchange.statuses[i] = 400;
+      // The stream with the fewest labels has no room either: there will be some when others have been silent for a while.
+      const isFull = refused.type === "too_many_streams" && stream.labels.size === 1;
+      verdicts[i] = isFull ? Verdict.waiting : Verdict.mendable;
+      exchange.statuses[i] = isFull ? 429 : 400;
       exchange.types.set(i, refused.type);
       exchange.reasonsOfTypes.set(refused.type, refused.reason);
     }
