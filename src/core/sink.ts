@@ -5,6 +5,8 @@ import type { Line, PlacementKind, RecordEncoder } from "./record.ts";
 export interface Wire {
   /** Most bytes of a record beside what a document of its line can take. */
   readonly overheadBytes: number;
+  /** Its records hold their ids; else none is made. */
+  readonly hasIds: boolean;
   /** Writes the record of a line at out[at] and returns the offset behind it. `id` is id[0, idBytes), ASCII. */
   write(line: Line, encoder: RecordEncoder, id: Buffer, idBytes: number, out: Buffer, at: number): number;
 }
@@ -22,6 +24,7 @@ export interface Frame {
 /** A wire of documents. */
 export class DocumentWire implements Wire {
   readonly frame: Frame;
+  readonly hasIds = true;
   readonly overheadBytes: number;
 
   constructor(frame: Frame) {

@@ -27,5 +27,10 @@ export class FilePlacements implements Placements {
 
 /** The value of the last decision at or before an offset. */
 export function placementAt({ placements }: CursorRecord, what: PlacementKind, offset: number): string | undefined {
-  return placements.findLast((placement) => placement.what === what && placement.from <= offset)?.value;
+  // A loop, since this is asked for every line of a file that has any.
+  for (let i = placements.length - 1; i >= 0; i--) {
+    const placement = placements[i];
+    if (placement.what === what && placement.from <= offset) return placement.value;
+  }
+  return undefined;
 }

@@ -60,8 +60,9 @@ export class EventWriter {
     const seed = cursor.seed!;
     const hasher = this.#hasher;
     hasher.hash(this.#buffer.words, start, hashEnd, seed, from, to - from);
-    let idBytes = writeEventId(this.#id, 0, seed, from, hasher.high, hasher.low);
-    if (cursor.record.salts.size > 0) idBytes = writeSalt(this.#id, idBytes, cursor.record.salts.get(from) ?? 0);
+    let idBytes = wire.hasIds ? writeEventId(this.#id, 0, seed, from, hasher.high, hasher.low) : 0;
+    if (cursor.record.salts.size > 0 && wire.hasIds)
+      idBytes = writeSalt(this.#id, idBytes, cursor.record.salts.get(from) ?? 0);
 
     const { line } = this;
     line.bytes = this.#buffer.bytes;

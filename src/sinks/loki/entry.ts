@@ -22,12 +22,9 @@ export const Mend = {
   noMetadata: 16,
 } as const;
 
-const TOTAL = 0;
-const STREAM = 4;
-const SECOND = 8;
-const NANOS = 16;
-const LINE_BYTES = 20;
-const MENDS = 24;
+/** Where the parts of the header are. */
+export const Place = { total: 0, stream: 4, second: 8, nanos: 16, lineBytes: 20, mends: 24 } as const;
+
 const TWO_TO_32 = 0x1_0000_0000;
 
 /** Writes the header of a record that stands at [at, end). */
@@ -40,41 +37,41 @@ export function writeHeader(
   nanos: number,
   lineBytes: number,
 ): void {
-  writeWord(out, at + TOTAL, end - at);
-  writeWord(out, at + STREAM, stream);
-  writeWord(out, at + SECOND, second % TWO_TO_32);
-  writeWord(out, at + SECOND + 4, Math.floor(second / TWO_TO_32));
-  writeWord(out, at + NANOS, nanos);
-  writeWord(out, at + LINE_BYTES, lineBytes);
-  writeWord(out, at + MENDS, 0);
+  writeWord(out, at + Place.total, end - at);
+  writeWord(out, at + Place.stream, stream);
+  writeWord(out, at + Place.second, second % TWO_TO_32);
+  writeWord(out, at + Place.second + 4, Math.floor(second / TWO_TO_32));
+  writeWord(out, at + Place.nanos, nanos);
+  writeWord(out, at + Place.lineBytes, lineBytes);
+  writeWord(out, at + Place.mends, 0);
 }
 
 export function mendsOf(record: Buffer, at: number): number {
-  return readWord(record, at + MENDS);
+  return readWord(record, at + Place.mends);
 }
 
 export function addMend(record: Buffer, at: number, mend: number): void {
-  writeWord(record, at + MENDS, mendsOf(record, at) | mend);
+  writeWord(record, at + Place.mends, mendsOf(record, at) | mend);
 }
 
 export function totalOf(record: Buffer, at: number): number {
-  return readWord(record, at + TOTAL);
+  return readWord(record, at + Place.total);
 }
 
 export function streamOf(record: Buffer, at: number): number {
-  return readWord(record, at + STREAM);
+  return readWord(record, at + Place.stream);
 }
 
 export function secondOf(record: Buffer, at: number): number {
-  return readWord(record, at + SECOND) + readWord(record, at + SECOND + 4) * TWO_TO_32;
+  return readWord(record, at + Place.second) + readWord(record, at + Place.second + 4) * TWO_TO_32;
 }
 
 export function nanosOf(record: Buffer, at: number): number {
-  return readWord(record, at + NANOS);
+  return readWord(record, at + Place.nanos);
 }
 
 export function lineBytesOf(record: Buffer, at: number): number {
-  return readWord(record, at + LINE_BYTES);
+  return readWord(record, at + Place.lineBytes);
 }
 
 /** The line of a record. */

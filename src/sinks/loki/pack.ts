@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { BATCH_MAX_RECORDS } from "../../core/limits.ts";
 import { copySpan, Window } from "../../core/window.ts";
 import type { Exchange } from "../exchange.ts";
-import { HEADER_BYTES, lineBytesOf, nanosOf, secondOf, streamOf, totalOf } from "./entry.ts";
+import { HEADER_BYTES, Place } from "./entry.ts";
 import { Tag, varintBytes, VARINT_MAX_BYTES, writeVarint } from "./proto.ts";
 import { compressBlock, SNAPPY_BLOCK_BYTES, snappyMaxBytes, writeSnappyLength } from "./snappy.ts";
 import type { Streams } from "./streams.ts";
@@ -33,6 +33,7 @@ export class Packer {
   readonly #from = new Window();
   /** Bytes of the entries of each run of records that go to the same stream. */
   readonly #runs: Float64Array = new Float64Array(BATCH_MAX_RECORDS);
+  readonly #runStreams: Uint32Array = new Uint32Array(BATCH_MAX_RECORDS);
   #used = 0;
   #end = 0;
   /** Bytes of the last body before compression. */
@@ -49,7 +50,7 @@ export class Packer {
 
   /** Memory of a packer for bodies of that size. */
   static plannedBytes(bodyBytes: number): number {
-    return snappyMaxBytes(bodyBytes) + SNAPPY_BLOCK_BYTES + BATCH_MAX_RECORDS * 8;
+    return snappyMaxBytes(bodyBytes) + SNAPPY_BLOCK_BYTES + BATCH_MAX_RECORDS * 12;
   }
 
   /** Adds up what the body for these records takes; false when it is too large. */
@@ -62,17 +63,18 @@ export class Packer {
   async pack(exchange: Exchange, selection: Selection): Promise<Buffer | undefined> {
     const { buffer, from, count } = exchange;
     if (this.bodyBytes === 0) return undefined;
-    this.#from.set(buffer);
+    const { view } = this.#from;
     this.#used = 0;
     this.#end = writeSnappyLength(this.bodyBytes, this.#out, 0);
     let stream = -1;
     let run = 0;
     let blockEnd = this.#end;
     let blocks = 0;
-    for (let position = 0, at = from; position < count; at += totalOf(buffer, at), position++) {
+    for (let position = 0, at = from; position < count; at += view.getUint32(at + Place.total, true), position++) {
       if (!selection.includes(position)) continue;
-      if (streamOf(buffer, at) !== stream) {
-        stream = streamOf(buffer, at);
+      const next = view.getUint32(at + Place.stream, true);
+      if (next !== stream) {
+        stream = next;
         this.#putStream(stream, this.#runs[run++]);
       }
       this.#putEntry(buffer, at, selection.withoutMetadata);
@@ -87,33 +89,31 @@ export class Packer {
   /** Adds up the runs, since the length of a stream stands before it. */
   #measure({ buffer, from, count }: Exchange, { includes, withoutMetadata }: Selection): void {
     let stream = -1;
-    let run = -1;
+    let runs = 0;
     let contentBytes = 0;
+    this.#from.set(buffer);
+    const { view } = this.#from;
     for (let position = 0, at = from; position < count; position++) {
-      const total = totalOf(buffer, at);
+      const total = view.getUint32(at + Place.total, true);
       if (includes(position)) {
-        if (streamOf(buffer, at) !== stream) {
-          stream = streamOf(buffer, at);
-          this.#runs[++run] = 0;
+        const next = view.getUint32(at + Place.stream, true);
+        if (next !== stream) {
+          stream = next;
+          this.#runStreams[runs] = next;
+          this.#runs[runs++] = 0;
         }
-        const bytes = entryBytes(buffer, at, withoutMetadata);
-        this.#runs[run] += 1 + varintBytes(bytes) + bytes;
+        const bytes = entryBytes(view, at, withoutMetadata);
+        this.#runs[runs - 1] += 1 + varintBytes(bytes) + bytes;
         contentBytes += total - HEADER_BYTES;
       }
       at += total;
     }
     this.contentBytes = contentBytes;
     this.bodyBytes = 0;
-    // The streams once more, to add what stands around the entries of each run.
-    stream = -1;
-    let next = 0;
-    for (let position = 0, at = from; position < count; at += totalOf(buffer, at), position++) {
-      if (!includes(position) || streamOf(buffer, at) === stream) continue;
-      stream = streamOf(buffer, at);
-      const { length } = this.#streams.get(stream).bytes;
-      this.#runs[next] += 1 + varintBytes(length) + length;
-      this.bodyBytes += 1 + varintBytes(this.#runs[next]) + this.#runs[next];
-      next++;
+    for (let run = 0; run < runs; run++) {
+      const { length } = this.#streams.get(this.#runStreams[run]).bytes;
+      this.#runs[run] += 1 + varintBytes(length) + length;
+      this.bodyBytes += 1 + varintBytes(this.#runs[run]) + this.#runs[run];
     }
   }
 
@@ -129,17 +129,18 @@ export class Packer {
   }
 
   #putEntry(buffer: Buffer, at: number, withoutMetadata: boolean): void {
-    const total = totalOf(buffer, at);
-    const lineBytes = lineBytesOf(buffer, at);
-    const second = secondOf(buffer, at);
-    const nanos = nanosOf(buffer, at);
+    const { view } = this.#from;
+    const total = view.getUint32(at + Place.total, true);
+    const lineBytes = view.getUint32(at + Place.lineBytes, true);
+    const second = secondAt(view, at);
+    const nanos = view.getUint32(at + Place.nanos, true);
     const start = at + HEADER_BYTES;
     const end = withoutMetadata ? start + lineBytes : at + total;
     this.#makeRoom(Math.min(SNAPPY_BLOCK_BYTES, ENTRY_HEAD_MAX_BYTES + end - start));
     const block = this.#block;
     let p = this.#used;
     block[p++] = Tag.second;
-    p = writeVarint(entryBytes(buffer, at, withoutMetadata), block, p);
+    p = writeVarint(entryBytes(view, at, withoutMetadata), block, p);
     block[p++] = Tag.first;
     block[p++] = timeBytes(second, nanos);
     block[p++] = Tag.seconds;
@@ -180,10 +181,16 @@ export class Packer {
 }
 
 /** Bytes of an entry without its own tag and length. */
-function entryBytes(buffer: Buffer, at: number, withoutMetadata: boolean): number {
-  const lineBytes = lineBytesOf(buffer, at);
-  const rest = withoutMetadata ? lineBytes : totalOf(buffer, at) - HEADER_BYTES;
-  return 2 + timeBytes(secondOf(buffer, at), nanosOf(buffer, at)) + 1 + varintBytes(lineBytes) + rest;
+function entryBytes(view: DataView, at: number, withoutMetadata: boolean): number {
+  const lineBytes = view.getUint32(at + Place.lineBytes, true);
+  const rest = withoutMetadata ? lineBytes : view.getUint32(at + Place.total, true) - HEADER_BYTES;
+  return 2 + timeBytes(secondAt(view, at), view.getUint32(at + Place.nanos, true)) + 1 + varintBytes(lineBytes) + rest;
+}
+
+function secondAt(view: DataView, at: number): number {
+  const high = view.getUint32(at + Place.second + 4, true);
+  const low = view.getUint32(at + Place.second, true);
+  return high === 0 ? low : high * 0x1_0000_0000 + low;
 }
 
 function timeBytes(second: number, nanos: number): number {

@@ -55,8 +55,12 @@ export type StreamChoice = "shared" | "own" | "service";
 /** Writes records for Loki (`entry.ts`). */
 export class LokiWire implements Wire {
   readonly overheadBytes: number = HEADER_BYTES + PATH_MAX_BYTES + METADATA_MAX_BYTES;
+  readonly hasIds = false;
   readonly #o: LokiWireOptions;
   #file: FileFacts | undefined;
+  /** The clock is asked once for every second of the lines' time. */
+  #lastSecond = 0;
+  #nowMs = 0;
   #fallbackTime = "";
   #fallbackMs = 0;
 
@@ -153,7 +157,11 @@ export class LokiWire implements Wire {
     if (decided === "service") return this.streamFor(file.labels, decided, file.key);
     let isOwn = decided === "own";
     if (placements.isOpen(offset)) {
-      const lagMs = this.#o.clock.nowMs() - second * 1_000;
+      if (second !== this.#lastSecond) {
+        this.#lastSecond = second;
+        this.#nowMs = this.#o.clock.nowMs();
+      }
+      const lagMs = this.#nowMs - second * 1_000;
       const isLagging = lagMs > (isOwn ? LOKI_CAUGHT_UP_MS : LOKI_BACKFILL_LAG_MS);
       if (isLagging !== isOwn && (isLagging || offset - file.ownSince >= LOKI_BACKFILL_MIN_BYTES)) {
         placements.decide({ from: offset, what: "stream", value: isLagging ? "own" : "shared" });
