@@ -31,8 +31,9 @@ const SETTINGS = [
   "--drain-deadline TIME    how long SIGTERM may wait for what is unsent; 8s",
   "--log-level LEVEL        debug, info, warn or error; info",
 ];
-const URLS = `URL: elasticsearch+http(s)://[user:pass@]host[:port][/DATA-STREAM], or stdout:
-     Options as query: api_key_file, bearer_file, password_file, ca_file, index (instead of a data stream).`;
+const URLS = `URL: elasticsearch+http(s)://[user:pass@]host[:port][/DATA-STREAM], loki+http(s)://[user:pass@]host[:port], or stdout:
+     Options as query: bearer_file, password_file, ca_file; of Elasticsearch api_key_file, index (instead of a data stream);
+     of Loki tenant, label.NAME=VALUE.`;
 
 const DETAILS: Readonly<Record<Command, string>> = {
   run: `PATH: a file, a glob, or a directory (all **/*.log in it); replaces all \`inputs\`.

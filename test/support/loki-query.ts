@@ -62,7 +62,7 @@ async function ask(
     "x-loki-response-encoding-flags": "categorize-labels",
     ...(tenant === "" ? {} : { "x-scope-orgid": tenant }),
   };
-  const { data } = await untilAnswered(`${url}/loki/api/v1/query_range?${parameters}`, headers);
+  const { data } = await untilAnswered(`${url}/loki/api/v1/query_range?${parameters.toString()}`, headers);
   return data.result
     .flatMap(({ stream, values }) =>
       values.map(([time, line, more]): FoundEntry => ({
