@@ -27,3 +27,5 @@ export const LOKI_PACE_WAIT_MAX_MS = 5_000;
 export const LOKI_CLAMP_MAX_AGE_S = 60;
 /** Room of a push for the labels of its streams. */
 export const LOKI_PUSH_LABELS_BYTES = 64 * KiB;
+/** Lines of files without times get a new one so often at most: each is an entry in the journal. */
+export const LOKI_ASSIGNED_STEP_MS = 1_000;

@@ -7,6 +7,7 @@ export const LineFlag = { truncated: 1, unterminated: 2, continued: 4 } as const
 export const TIME_TEXT_BYTES = 40;
 
 const NS_PER_SECOND = 1e9;
+const ASSIGNED = " assigned";
 
 /** What a record needs to know about the records before it in its file: the last time, as it was sent. */
 export class Lane {
@@ -19,6 +20,8 @@ export class Lane {
   second: number = Number.NaN;
   nanos = 0;
   addedNanos = 0;
+  /** Its own time was none of the file's: it was given one. */
+  isAssigned = false;
 
   /** `time`: memory of TIME_TEXT_BYTES bytes. */
   constructor(time: Buffer = Buffer.alloc(TIME_TEXT_BYTES)) {
@@ -29,17 +32,19 @@ export class Lane {
   lastTime(): string {
     const text = this.time.toString("latin1", 0, this.timeBytes);
     if (Number.isNaN(this.second)) return text;
-    return `${text === "" ? timeText(this.second, this.nanos) : text} ${this.addedNanos}`;
+    const time = text === "" ? timeText(this.second, this.nanos) : text;
+    return `${time} ${this.addedNanos}${this.isAssigned ? ASSIGNED : ""}`;
   }
 
   setLastTime(text: string): void {
-    const [time = "", added] = text.split(" ");
+    const [time = "", added, assigned] = text.split(" ");
     this.timeBytes = this.time.write(time, 0, TIME_TEXT_BYTES, "latin1");
     if (added === undefined) return;
     const ms = Date.parse(time.replace(/\.\d+/, ""));
     this.second = ms / 1_000;
     this.nanos = Number((/\.(\d+)/.exec(time)?.[1] ?? "").padEnd(9, "0"));
     this.addedNanos = Number(added);
+    this.isAssigned = assigned !== undefined;
   }
 }
 
@@ -75,6 +80,8 @@ export class Line {
   fileKey = "";
   /** Index of the input that it belongs to. */
   input = 0;
+  /** When its file was last written to, as far as that was seen; milliseconds since 1970. */
+  writtenMs = 0;
   /** What was decided about records of the file; undefined where nothing can be. */
   placements: Placements | undefined = undefined;
 }
@@ -92,8 +99,8 @@ export interface Placements {
   decide(placement: Placement): void;
 }
 
-/** `stream`: which one its records go to. `clamp`: where those are put whose own time is refused. */
-export type PlacementKind = "stream" | "clamp";
+/** `stream`: which one its records go to. `clamp`: where those are put whose own time is refused. `time`: that of records without one. */
+export type PlacementKind = "stream" | "clamp" | "time";
 
 export interface Placement {
   readonly from: number;

@@ -74,12 +74,13 @@ export class EventWriter {
     line.lane = cursor.lane;
     line.fileKey = cursor.file.record.key;
     line.input = cursor.file.input;
+    line.writtenMs = cursor.file.mtimeMs;
     this.#placements.cursor = cursor;
-    const { second, nanos, addedNanos } = cursor.lane;
+    const { second, nanos, addedNanos, isAssigned } = cursor.lane;
     const at = wire.write(line, encoder, this.#id, idBytes, out, batch.length);
     if (at > this.#batchMaxBytes && batch.count > 0) {
       // It will be written again, into the next batch, and has to find what it found.
-      Object.assign(cursor.lane, { second, nanos, addedNanos });
+      Object.assign(cursor.lane, { second, nanos, addedNanos, isAssigned });
       return false;
     }
 

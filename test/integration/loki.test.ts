@@ -3,7 +3,7 @@
  * lines that cannot be told apart by what they say, and with lines that Loki refuses as they are. PANNIER_LOKI_LINES sets the
  * number of lines, PANNIER_SEED repeats a run.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -179,6 +179,31 @@ describe("lines that say the same", () => {
     rmSync(job.state, { recursive: true });
     await ship(job);
     expect((await waitForEntries(url, job.selector, 20_000)).length).toBe(20_000);
+  });
+});
+
+describe("lines without a time", () => {
+  test("stand where their file was written to, also when they are sent again after a kill", async () => {
+    const job = prepare(undefined, { POD_UID: "pod-one" });
+    const path = join(job.logs, "plain.log");
+    const agent = job.start();
+    await agent.waitForLog("started");
+    for (let i = 0; i < 4; i++) {
+      appendFileSync(path, `the same\nthe same\nline ${i}\n`);
+      await sleep(1_500);
+    }
+    await agent.waitForStatus(isCommitted);
+    await agent.kill9();
+    await ship(job);
+    const found = await waitForEntries(url, job.selector, 12);
+    expect(found.map(({ line }) => line)).toEqual(
+      Array.from({ length: 4 }, (_, i) => ["the same", "the same", `line ${i}`]).flat(),
+    );
+    for (let i = 3; i < 12; i += 3) {
+      const apartMs = Number((found[i].time - found[i - 1].time) / 1_000_000n);
+      expect(apartMs).toBeGreaterThan(900);
+      expect(apartMs).toBeLessThan(4_000);
+    }
   });
 });
 

@@ -10,35 +10,37 @@ const NS_PER_MS = 1e6;
  *
  *   the first line of a step (of a millisecond, mostly)   its time + (seed + offset) mod step, a millisecond at most
  *   the next lines in it, and lines without a time        one nanosecond after the line before
+ *   lines of a file that has said no time so far          the one that was assigned to them, `assignedMs`, as if they said it
  *
  * All of it follows from the file's bytes and what the lane remembers, which is journaled with each commit: whoever reads the
  * line again gives it the same time. A line can only be the same as another one when both say the same time, so collisions
  * are between lines of one step: of two files they need the same remainder, of one file (a step that was left and came back)
  * the same offset modulo the step. Times in nanoseconds leave no room; only lines next to each other are told apart then.
  */
-export function takeTime(lane: Lane, facts: Facts, fallbackMs: number, offset: number, seed: number): void {
-  if (Number.isNaN(lane.second)) {
-    const second = Math.floor(fallbackMs / 1_000);
-    lane.second = facts.hasTime ? facts.second : second;
-    lane.nanos = facts.hasTime ? facts.nanos : (fallbackMs - second * 1_000) * NS_PER_MS;
-    lane.addedNanos = remainder(offset, seed, facts.hasTime ? facts.stepNanos : NS_PER_MS);
-    return;
-  }
+export function takeTime(lane: Lane, facts: Facts, assignedMs: number, offset: number, seed: number): void {
+  let { second, nanos, stepNanos } = facts;
+  const isFirst = Number.isNaN(lane.second);
   if (!facts.hasTime) {
-    lane.addedNanos++;
-    return;
+    const isLater = lane.isAssigned && assignedMs > lane.second * 1_000 + lane.nanos / NS_PER_MS;
+    if (!isFirst && !isLater) {
+      lane.addedNanos++;
+      return;
+    }
+    second = Math.floor(assignedMs / 1_000);
+    nanos = (assignedMs - second * 1_000) * NS_PER_MS;
+    stepNanos = NS_PER_MS;
   }
-  const { second, nanos, stepNanos } = facts;
-  const since = (second - lane.second) * NS_PER_SECOND + (nanos - lane.nanos);
-  /** When the last one was sent, seen from this one's time. */
-  const last = lane.addedNanos - since;
-  const fresh = remainder(offset, seed, stepNanos);
-  const isSameStep = since === 0 || (last >= 0 && last < stepNanos);
+  const fresh = (seed + offset) % Math.min(stepNanos, NS_PER_MS);
+  let added = fresh;
+  if (!isFirst) {
+    const since = (second - lane.second) * NS_PER_SECOND + (nanos - lane.nanos);
+    /** When the last one was sent, seen from this one's time. */
+    const last = lane.addedNanos - since;
+    const isSameStep = since === 0 || (last >= 0 && last < stepNanos);
+    if (isSameStep || (since > 0 && fresh <= last)) added = last + 1;
+  }
   lane.second = second;
   lane.nanos = nanos;
-  lane.addedNanos = isSameStep || (since > 0 && fresh <= last) ? last + 1 : fresh;
-}
-
-function remainder(offset: number, seed: number, stepNanos: number): number {
-  return (seed + offset) % Math.min(stepNanos, NS_PER_MS);
+  lane.addedNanos = added;
+  lane.isAssigned = !facts.hasTime;
 }

@@ -2,28 +2,25 @@ import type { Clock } from "../../core/clock.ts";
 import type { LokiConfig } from "../../core/config.ts";
 import { PATH_MAX_BYTES } from "../../core/limits.ts";
 import {
+  LOKI_ASSIGNED_STEP_MS,
   LOKI_BACKFILL_LAG_MS,
   LOKI_BACKFILL_MIN_BYTES,
   LOKI_CAUGHT_UP_MS,
   LOKI_CLAMP_MAX_AGE_S,
 } from "../../core/loki-limits.ts";
-import { type Facts, LineFlag, type Line, type RecordEncoder, timeText } from "../../core/record.ts";
+import { type Line, type RecordEncoder, timeText } from "../../core/record.ts";
 import type { Wire } from "../../core/sink.ts";
 import { type Clamp, clampedNanos, formatClamp, isRefused, parseClamp, renewClamp } from "./clamp.ts";
 import { HEADER_BYTES, writeHeader } from "./entry.ts";
 import { type Labels, OWN_STREAM_LABEL, SERVICE_LABEL } from "./labels.ts";
 import { takeTime } from "./moment.ts";
-import { metadataPair, Tag } from "./proto.ts";
+import { FileMetadata, writeMetadata } from "./metadata.ts";
+import { metadataPair } from "./proto.ts";
 import type { Streams } from "./streams.ts";
 
 const NS_PER_SECOND = 1e9;
 /** Metadata beside the path: names, numbers, ids, times, the Pod's name (253) and Loki's reason. */
 const METADATA_MAX_BYTES = 2_048;
-
-const FLAGS = Array.from({ length: 8 }, (_, flags) => {
-  const names = Object.entries(LineFlag).flatMap(([name, bit]) => ((flags & bit) === 0 ? [] : [name]));
-  return metadataPair("flags", names.join(","));
-});
 
 /** What is the same for all records of one file. */
 interface FileFacts {
@@ -37,7 +34,7 @@ interface FileFacts {
   own: number;
   /** Offset at which it was last decided that it goes there. */
   ownSince: number;
-  readonly metadata: Buffer;
+  readonly metadata: FileMetadata;
 }
 
 export interface LokiWireOptions {
@@ -73,7 +70,7 @@ export class LokiWire implements Wire {
     const facts = encoder.read(line);
     const file = this.#fileOf(line);
     const { lane } = line;
-    takeTime(lane, facts, this.#fallbackOf(line), line.offset, file.seed);
+    takeTime(lane, facts, facts.hasTime ? 0 : this.#assignedMs(line), line.offset, file.seed);
     const ownNanos = lane.nanos + lane.addedNanos;
     const carried = Math.floor(ownNanos / NS_PER_SECOND);
     let second = lane.second + carried;
@@ -91,7 +88,7 @@ export class LokiWire implements Wire {
       encoder.read(line);
     }
     const lineEnd = end;
-    if (config.structuredMetadata) end = this.#writeMetadata(line, facts, file, encoder, out, end);
+    if (config.structuredMetadata) end = writeMetadata(line, facts, file.metadata, encoder, out, end);
 
     const clamp = line.placements?.at("clamp", line.offset);
     if (clamp !== undefined) {
@@ -130,11 +127,25 @@ export class LokiWire implements Wire {
       stream: streams.numberOf(labels),
       own: -1,
       ownSince: 0,
-      metadata: Buffer.concat([
-        metadataPair("file", line.path.toWellFormed()),
-        ...(podName === undefined ? [] : [metadataPair("pod", podName)]),
-      ]),
+      metadata: new FileMetadata({ file: line.path.toWellFormed(), pod: podName }),
     });
+  }
+
+  /**
+   * The time of lines in a file that says none: when it was last written to, as far as that was seen when they were read. It is
+   * decided once a second at most, and journaled.
+   */
+  #assignedMs(line: Line): number {
+    const { lane, placements, offset, writtenMs } = line;
+    const fallbackMs = this.#fallbackOf(line);
+    if (placements === undefined || !(lane.isAssigned || Number.isNaN(lane.second))) return fallbackMs;
+    const decided = placements.at("time", offset);
+    const currentMs = decided === undefined ? fallbackMs : Number(decided);
+    if (writtenMs - currentMs < LOKI_ASSIGNED_STEP_MS || !placements.isOpen(offset)) return currentMs;
+    const ms = Math.floor(Math.min(writtenMs, this.#o.clock.nowMs()));
+    if (ms - currentMs < LOKI_ASSIGNED_STEP_MS) return currentMs;
+    placements.decide({ from: offset, what: "time", value: String(ms) });
+    return ms;
   }
 
   #fallbackOf({ fallbackTime }: Line): number {
@@ -182,63 +193,9 @@ export class LokiWire implements Wire {
     placements.decide({ from: offset, what: "clamp", value: formatClamp(next) });
     return next;
   }
-
-  #writeMetadata(line: Line, facts: Facts, file: FileFacts, encoder: RecordEncoder, out: Buffer, at: number): number {
-    let end = at + file.metadata.copy(out, at);
-    end = writeNumberPair(OFFSET, line.offset, out, end);
-    const { level, traceStart, spanStart } = facts;
-    if (level !== undefined) {
-      end = writePairHead(LEVEL, level.length, out, end);
-      for (let i = 0; i < level.length; i++) out[end++] = level[i];
-    }
-    if (traceStart >= 0) {
-      end = writePairHead(TRACE_ID, facts.traceEnd - traceStart, out, end);
-      end = encoder.copy(traceStart, facts.traceEnd, out, end);
-    }
-    if (spanStart >= 0) {
-      end = writePairHead(SPAN_ID, facts.spanEnd - spanStart, out, end);
-      end = encoder.copy(spanStart, facts.spanEnd, out, end);
-    }
-    if (line.flags !== 0) {
-      end += FLAGS[line.flags & 7].copy(out, end);
-      if ((line.flags & LineFlag.truncated) !== 0) end = writeNumberPair(ORIGINAL_BYTES, line.originalBytes, out, end);
-    }
-    return end;
-  }
 }
 
 /** The labels of a stream for one file alone. */
 export function ownLabels(labels: ReadonlyMap<string, string>, fileKey: string): ReadonlyMap<string, string> {
   return new Map([...labels, [OWN_STREAM_LABEL, fileKey.slice(0, 8)]]);
-}
-
-const OFFSET = Buffer.from("offset");
-const LEVEL = Buffer.from("level");
-const TRACE_ID = Buffer.from("trace_id");
-const SPAN_ID = Buffer.from("span_id");
-const ORIGINAL_BYTES = Buffer.from("original_bytes");
-
-/** What stands before the value of a pair whose name and value are short: all lengths fit into seven bits. */
-function writePairHead(name: Buffer, valueBytes: number, out: Buffer, at: number): number {
-  out[at++] = Tag.third;
-  out[at++] = name.length + valueBytes + 4;
-  out[at++] = Tag.first;
-  out[at++] = name.length;
-  for (let i = 0; i < name.length; i++) out[at++] = name[i];
-  out[at++] = Tag.second;
-  out[at++] = valueBytes;
-  return at;
-}
-
-function writeNumberPair(name: Buffer, value: number, out: Buffer, at: number): number {
-  let digits = 1;
-  for (let limit = 10; value >= limit; limit *= 10) digits++;
-  const start = writePairHead(name, digits, out, at);
-  let rest = value;
-  for (let p = start + digits - 1; p >= start; p--) {
-    const tenth = Math.floor(rest / 10);
-    out[p] = 0x30 + rest - tenth * 10;
-    rest = tenth;
-  }
-  return start + digits;
 }

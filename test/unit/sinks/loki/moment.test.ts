@@ -94,6 +94,24 @@ describe("the time of an entry", () => {
     expect(times).toEqual([0n, 1n, 2n, 3n].map((i) => BigInt(FALLBACK_MS) * 1_000_000n + 7n + i));
   });
 
+  test("of lines in a file that says none is the one that was assigned when they were read, also after a restart", () => {
+    const lane = new Lane();
+    const at = (current: Lane, assignedMs: number, offset: number): bigint => {
+      takeTime(current, new Facts(), assignedMs, offset, 0);
+      return BigInt(current.second) * 1_000_000_000n + BigInt(current.nanos + current.addedNanos);
+    };
+    const first = at(lane, FALLBACK_MS, 0);
+    expect(at(lane, FALLBACK_MS, 10)).toBe(first + 1n);
+    const again = new Lane();
+    again.setLastTime(lane.lastTime());
+    for (const each of [lane, again]) {
+      expect(at(each, FALLBACK_MS + 5_000, 20)).toBe(BigInt(FALLBACK_MS + 5_000) * 1_000_000n + 20n);
+      // A line that says its time ends that; what follows it, belongs to it.
+      takeTime(each, factsOf({ bytes: 1, own: { second: 1_796_000_000, nanos: 0, step: 1e6 } }), 0, 30, 0);
+      expect(at(each, FALLBACK_MS + 9_000, 40)).toBe(1_796_000_000_000_000_000n + 31n);
+    }
+  });
+
   test("tells equal lines apart that say the same millisecond, also when others stand between them", () => {
     const at = (ms: number): Timed => ({ bytes: 30, own: { second: 1_795_000_000, nanos: ms * 1e6, step: 1e6 } });
     const list = [at(1), at(1), at(2), at(1), at(1), at(3), at(2)];
