@@ -7,9 +7,10 @@ import { MEMBERS_BYTES } from "../records/members.ts";
 import { scratchBytes } from "../records/payload.ts";
 import { memoryOf } from "../sinks/create.ts";
 import { elasticsearchWire } from "../sinks/elasticsearch/wire.ts";
+import { SPLUNK_OVERHEAD_BYTES } from "../sinks/splunk/wire.ts";
 import { stdoutWire } from "../sinks/stdout/wire.ts";
 
-const FRAME_BYTES = Math.max(elasticsearchWire.overheadBytes, stdoutWire.overheadBytes);
+const FRAME_BYTES = Math.max(elasticsearchWire.overheadBytes, SPLUNK_OVERHEAD_BYTES, stdoutWire.overheadBytes);
 
 /** What the stages say about their own buffers, for the memory plan. */
 export function estimates(serviceName: string | undefined): Estimates {

@@ -5,7 +5,7 @@ import { secretForms } from "../core/secret-forms.ts";
 export function secretValues(config: Config): string[] {
   return config.sinks.flatMap((sink) =>
     sink.type !== "stdout"
-      ? [sink.auth.apiKey, sink.auth.password, sink.auth.bearer].flatMap((secret) =>
+      ? [sink.auth.apiKey, sink.auth.password, sink.auth.bearer, sink.auth.token].flatMap((secret) =>
           secret === undefined ? [] : secretForms(secret.read()),
         )
       : [],

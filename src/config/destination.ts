@@ -1,29 +1,31 @@
 import { ExitCode, PannierError } from "../core/errors.ts";
-import { isLaterScheme } from "./later.ts";
 import { suggest } from "./nearest.ts";
 import { escape } from "./variables.ts";
+
+const TYPES = ["elasticsearch", "loki", "splunk"];
 
 /** A sink as the file would say it. */
 export type RawSink = Record<string, unknown>;
 
 const OPTIONS = ["api_key_file", "bearer_file", "password_file", "ca_file", "index"];
 const LOKI_OPTIONS = ["bearer_file", "password_file", "ca_file", "tenant"];
+const SPLUNK_OPTIONS = ["token_file", "bearer_file", "password_file", "ca_file", "index", "sourcetype"];
 const LABEL = "label.";
 
-/** A sink from the URL of `--to`: `elasticsearch+https://user@host:9200/DATA-STREAM?password_file=…`, `loki+…` or `stdout:`. */
+/** A sink from the URL of `--to`: `elasticsearch+https://user@host:9200/DATA-STREAM?password_file=…`, `loki+…`, `splunk+…` or `stdout:`. */
 export function parseDestination(text: string): RawSink {
   if (text === "stdout:" || text === "stdout") return { type: "stdout" };
   const scheme = /^([A-Za-z0-9+.-]+):/.exec(text)?.[1]?.toLowerCase() ?? "";
-  if (isLaterScheme(scheme)) throw wrong(text, `${scheme}:// is not in this version of pannier yet`);
-  if (!/^(?:elasticsearch|loki)\+https?$/.test(scheme)) {
-    const near = suggest(scheme, ["elasticsearch+http", "elasticsearch+https", "loki+http", "loki+https", "stdout"]);
+  if (!/^(?:elasticsearch|loki|splunk)\+https?$/.test(scheme)) {
+    const near = suggest(scheme, [...TYPES.flatMap((type) => [`${type}+http`, `${type}+https`]), "stdout"]);
     throw wrong(text, scheme === "" ? "is no URL" : `unknown scheme${near}`);
   }
   const http = text.slice(text.indexOf("+") + 1);
   if (!URL.canParse(http)) throw wrong(text, "is no URL");
   const url = new URL(http);
   if (url.hash !== "") throw wrong(text, "a URL of a destination has no #fragment");
-  return scheme.startsWith("loki") ? loki(text, url) : elasticsearch(text, url);
+  if (scheme.startsWith("loki")) return loki(text, url);
+  return scheme.startsWith("splunk") ? splunk(text, url) : elasticsearch(text, url);
 }
 
 /** A password in the URL itself, where `ps` shows it to everyone on the machine. */
@@ -68,6 +70,18 @@ function loki(text: string, url: URL): RawSink {
   return sink;
 }
 
+/** A path is one that a gateway before Splunk wants; `/services/collector/event` is added to it. */
+function splunk(text: string, url: URL): RawSink {
+  const options = queryOptions(text, url, "Splunk", (name) => SPLUNK_OPTIONS.includes(name), SPLUNK_OPTIONS);
+  const path = url.pathname.replace(/\/+$/, "").replace(/\/services\/collector(?:\/event(?:\/1\.0)?)?$/, "");
+  const sink: RawSink = { type: "splunk", urls: [escape(`${url.origin}${path}`)] };
+  const auth = authOf(text, url, options);
+  if (Object.keys(auth).length > 0) sink["auth"] = auth;
+  if (options.has("ca_file")) sink["tls"] = { ca: escape(options.get("ca_file")!) };
+  for (const name of ["index", "sourcetype"]) if (options.has(name)) sink[name] = escape(options.get(name)!);
+  return sink;
+}
+
 function queryOptions(
   text: string,
   url: URL,
@@ -77,7 +91,8 @@ function queryOptions(
 ): Map<string, string> {
   const options = new Map<string, string>();
   for (const [name, value] of url.searchParams) {
-    const isOthers = OPTIONS.includes(name) || LOKI_OPTIONS.includes(name) || name.startsWith(LABEL);
+    const isOthers =
+      [OPTIONS, LOKI_OPTIONS, SPLUNK_OPTIONS].some((each) => each.includes(name)) || name.startsWith(LABEL);
     if (isOthers && !isKnown(name)) throw wrong(text, `${name} is no option of ${server}`);
     if (!isKnown(name)) throw wrong(text, `unknown option ${name}${suggest(name, known)}`);
     if (value === "") throw wrong(text, `${name} is empty`);
@@ -102,6 +117,7 @@ function authOf(text: string, url: URL, options: ReadonlyMap<string, string>): R
   const auth = {
     api_key: file("api_key_file"),
     bearer: file("bearer_file"),
+    token: file("token_file"),
     username,
     password: inline ?? file("password_file"),
   };
@@ -121,7 +137,7 @@ function wrong(text: string, why: string, hint?: string): PannierError {
     exitCode: ExitCode.usage,
     hint:
       hint ??
-      "elasticsearch+https://[user:password@]host[:port][/DATA-STREAM][?api_key_file=PATH…], loki+https://[user:password@]host[:port][?tenant=T&label.NAME=VALUE…], or stdout:",
+      "elasticsearch+https://[user:password@]host[:port][/DATA-STREAM][?api_key_file=PATH…], loki+https://[user:password@]host[:port][?tenant=T&label.NAME=VALUE…], splunk+https://host[:port]?token_file=PATH[&index=NAME], or stdout:",
   });
 }
 

@@ -6,6 +6,7 @@ import { flattenFields } from "./fields.ts";
 import { lokiSink } from "./loki.ts";
 import { type Path, type Problem, valueAt } from "./problems.ts";
 import type { ParsedConfig, ParsedSink } from "./schema.ts";
+import { splunkSink } from "./splunk.ts";
 import type { Replaced } from "./variables.ts";
 
 /** Which sizes the user wrote: only those can make a plan impossible. */
@@ -91,6 +92,7 @@ function isTimeZone(timeZone: string): boolean {
 function sinkConfig(sink: ParsedSink, name: string, where: Path, replaced: Replaced, problems: Problem[]): SinkConfig {
   if (sink.type === "elasticsearch") return elasticsearchSink(sink, name, where, replaced, problems);
   if (sink.type === "loki") return lokiSink(sink, name, where, replaced, problems);
+  if (sink.type === "splunk") return splunkSink(sink, name, where, replaced, problems);
   const { max_bytes: maxBytes = BATCH_MAX_BYTES, max_age: maxAgeMs } = sink.batch;
   const stdout: StdoutConfig = {
     type: "stdout",
@@ -130,6 +132,7 @@ function sinkNames(sinks: readonly ParsedSink[], problems: Problem[]): string[] 
 function destinationsOf(sink: SinkConfig): string[] {
   if (sink.type === "stdout") return ["stdout"];
   if (sink.type === "loki") return sink.urls.map((url) => `${url} ${sink.tenant ?? ""}`);
+  if (sink.type === "splunk") return sink.urls.map((url) => `${url} ${sink.index ?? ""}`);
   return sink.urls.map((url) => `${url} ${sink.index ?? ""} ${sink.dataStream ?? ""}`);
 }
 

@@ -2,7 +2,6 @@
 
 const INPUT_KEYS = ["multiline"];
 const FORMATS = ["logfmt", "cri", "docker", "syslog", "access", "klog"];
-const SINK_TYPES = ["splunk"];
 
 /** The key belongs to the format, but not to this version. `path` leads to the key. */
 export function isLaterKey(path: readonly (string | number)[]): boolean {
@@ -13,15 +12,8 @@ export function isLaterKey(path: readonly (string | number)[]): boolean {
 export function isLaterValue(path: readonly (string | number)[], value: unknown): boolean {
   const key = path.at(-1);
   if (path.length !== 3) return false;
-  if (path[0] === "sinks" && key === "type") return SINK_TYPES.includes(String(value));
   if (path[0] !== "inputs" || key !== "format") return false;
   return (
     FORMATS.includes(String(value)) || (typeof value === "object" && value !== null && Object.hasOwn(value, "pattern"))
   );
-}
-
-/** The same for a destination's URL: `splunk+https://…`. */
-export function isLaterScheme(scheme: string): boolean {
-  const [type, transport] = scheme.split("+");
-  return SINK_TYPES.includes(type ?? "") && /^https?$/.test(transport ?? "");
 }

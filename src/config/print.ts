@@ -68,6 +68,7 @@ function sink(config: SinkConfig): object {
       username: config.auth.username === undefined ? undefined : escape(config.auth.username),
       password: masked(config.auth.password),
       bearer: masked(config.auth.bearer),
+      token: masked(config.auth.token),
     }),
     tls: escapeAll(
       defined({ ca: config.tls.ca, cert: config.tls.cert, key: config.tls.key, server_name: config.tls.serverName }),
@@ -82,6 +83,16 @@ function sink(config: SinkConfig): object {
       line: config.line,
       structured_metadata: config.structuredMetadata,
       batch: { ...batch, in_flight: config.batch.inFlight },
+      dead_letters: deadLetters,
+    };
+  if (config.type === "splunk")
+    return {
+      ...server,
+      ...(escapeAll(
+        defined({ index: config.index, sourcetype: config.sourcetype, source: config.source, host: config.host }),
+      ) as object),
+      event_id: config.eventId,
+      batch: { ...batch, ...flight(config.batch) },
       dead_letters: deadLetters,
     };
   return {

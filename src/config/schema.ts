@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { elasticsearch, loki, stdout } from "./sink-schemas.ts";
+import { elasticsearch, loki, splunk, stdout } from "./sink-schemas.ts";
 import { duration, flag, integer, key, listener, oneOf, size, text, texts } from "./values.ts";
 
 /**
@@ -131,7 +131,7 @@ export const configSchema = v.strictObject({
   ),
   sinks: v.optional(
     key(
-      v.array(v.variant("type", [elasticsearch, loki, stdout]), "expected a list of sinks"),
+      v.array(v.variant("type", [elasticsearch, loki, splunk, stdout]), "expected a list of sinks"),
       "Where it goes. Every sink gets everything, at its own pace.",
     ),
     [],

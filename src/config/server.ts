@@ -30,8 +30,9 @@ export function serverOf(
   report: Report,
 ): { readonly urls: readonly string[]; readonly auth: AuthConfig; readonly tls: TlsConfig } {
   const { urls, username, password } = nodes(sink.urls, report);
-  const secret = (key: "api_key" | "password" | "bearer"): Secret | undefined => {
-    const value = sink.auth[key];
+  const written: Readonly<Record<string, string | undefined>> = sink.auth;
+  const secret = (key: "api_key" | "password" | "bearer" | "token"): Secret | undefined => {
+    const value = written[key];
     return value === undefined
       ? undefined
       : (replaced.secrets.get(pathKey([...where, "auth", key])) ?? literalSecret(value));
@@ -41,6 +42,7 @@ export function serverOf(
     username: sink.auth.username ?? username,
     password: secret("password") ?? (password === undefined ? undefined : literalSecret(password)),
     bearer: secret("bearer"),
+    token: secret("token"),
   };
   checkAuth(given, username !== undefined, report);
   return {
@@ -89,10 +91,11 @@ function decode(text: string): string {
 
 function checkAuth(auth: Record<keyof AuthConfig, unknown>, inUrl: boolean, report: Report): void {
   const basic = auth.username !== undefined || auth.password !== undefined;
-  const methods = [auth.apiKey !== undefined, basic, auth.bearer !== undefined].filter(Boolean).length;
+  const methods = [auth.apiKey !== undefined, basic, auth.bearer !== undefined, auth.token !== undefined].filter(
+    Boolean,
+  ).length;
   const place = inUrl ? ["urls"] : ["auth"];
-  if (methods > 1)
-    report(place, "more than one way to authenticate", "Keep one of api_key, username with password, or bearer.");
+  if (methods > 1) report(place, "more than one way to authenticate", "Keep one of them.");
   else if (basic && auth.password === undefined) report(place, "a username without a password");
   else if (basic && auth.username === undefined) report(place, "a password without a username");
 }

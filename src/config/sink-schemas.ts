@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { IN_FLIGHT_MAX } from "../core/limits.ts";
+import { SPLUNK_NAME_MAX_CHARS } from "../core/splunk-limits.ts";
 import { derived, duration, flag, integer, key, oneOf, size, text, texts } from "./values.ts";
 
 /** The kinds of sinks, for the configuration's schema. */
@@ -60,6 +61,10 @@ const inFlight = derived(
   "Requests that may be under way at once.",
   `derived from \`memory.limit\`, at most ${IN_FLIGHT_MAX}`,
 );
+
+function splunkName() {
+  return v.pipe(text(), v.maxLength(SPLUNK_NAME_MAX_CHARS, `longer than ${SPLUNK_NAME_MAX_CHARS} characters`));
+}
 
 export const elasticsearch = v.strictObject({
   type: key(v.literal("elasticsearch"), "Elasticsearch 8 or 9."),
@@ -132,6 +137,56 @@ export const loki = v.strictObject({
     true,
   ),
   batch: v.optional(v.strictObject({ max_bytes: maxBytes, max_age: maxAge, in_flight: inFlight }), {}),
+  dead_letters: deadLetters,
+});
+
+export const splunk = v.strictObject({
+  type: key(v.literal("splunk"), "Splunk's HTTP Event Collector."),
+  name,
+  was,
+  urls: key(
+    texts("https://splunk:8088"),
+    "The collectors; `/services/collector/event` is added. Acknowledgements are asked for where an event went.",
+  ),
+  auth: v.optional(
+    key(
+      v.strictObject({
+        token: derived(text(), "The token of the collector.", "none"),
+        bearer: derived(text(), "Another word for `token`.", "none"),
+        username: derived(text(), "Any name, for basic authentication; `password` is the token then.", "none"),
+        password: derived(text(), "The token, for basic authentication.", "none"),
+      }),
+      "The collector's token. A value `${file:PATH}` is read again when the file changes.",
+    ),
+    {},
+  ),
+  tls: v.optional(key(tls, "For `https` URLs."), {}),
+  index: derived(splunkName(), "The index to write to; the token has to allow it.", "the token's own"),
+  sourcetype: v.optional(
+    key(
+      splunkName(),
+      "Source type of the events. They are JSON objects, as Elasticsearch gets them; `_json` finds their fields and cuts nothing.",
+    ),
+    "_json",
+  ),
+  source: derived(splunkName(), "Source of the events.", "the path of the file"),
+  host: derived(splunkName(), "Host of the events.", "`$POD_NAME`, else the machine's name"),
+  event_id: v.optional(
+    key(
+      flag(),
+      "Send each event's id as the indexed field `pannier_id`. Splunk knows no ids, so what is sent again is there twice; `| dedup pannier_id` leaves it out of a search.",
+    ),
+    true,
+  ),
+  batch: v.optional(
+    v.strictObject({
+      max_bytes: maxBytes,
+      max_age: maxAge,
+      in_flight: inFlight,
+      compression: v.optional(key(oneOf(["gzip", "none"]), "Compression of request bodies."), "gzip"),
+    }),
+    {},
+  ),
   dead_letters: deadLetters,
 });
 

@@ -24,6 +24,8 @@ export interface AuthConfig {
   readonly username?: string;
   readonly password?: Secret;
   readonly bearer?: Secret;
+  /** Splunk's. */
+  readonly token?: Secret;
 }
 
 export interface TlsConfig {
@@ -87,7 +89,27 @@ export interface LokiConfig {
   readonly deadLetters: DeadLettersConfig;
 }
 
-export type SinkConfig = ElasticsearchConfig | LokiConfig | StdoutConfig;
+export interface SplunkConfig {
+  readonly type: "splunk";
+  readonly name: string;
+  readonly was?: string;
+  readonly urls: readonly string[];
+  readonly auth: AuthConfig;
+  readonly tls: TlsConfig;
+  /** Of the token where not set. */
+  readonly index?: string;
+  readonly sourcetype: string;
+  /** The file's path where not set. */
+  readonly source?: string;
+  /** The machine's name where not set. */
+  readonly host?: string;
+  /** Each event has its id in the indexed field `pannier_id`. */
+  readonly eventId: boolean;
+  readonly batch: BatchConfig;
+  readonly deadLetters: DeadLettersConfig;
+}
+
+export type SinkConfig = ElasticsearchConfig | LokiConfig | SplunkConfig | StdoutConfig;
 
 export interface ListenConfig {
   readonly host: string;

@@ -15,8 +15,11 @@ export interface Wire {
 export interface Frame {
   /** Most bytes that `begin` and `end` add to one document. */
   readonly overheadBytes: number;
-  /** Writes what comes before the document at out[at] and returns the offset behind it. `id` is id[0, idBytes), ASCII. */
-  begin(out: Buffer, at: number, id: Buffer, idBytes: number): number;
+  /**
+   * Writes what comes before the document at out[at] and returns the offset behind it. `id` is id[0, idBytes), ASCII; `path` is
+   * that of the file.
+   */
+  begin(out: Buffer, at: number, id: Buffer, idBytes: number, path: string): number;
   /** Writes what comes after the document. */
   end(out: Buffer, at: number): number;
 }
@@ -33,7 +36,7 @@ export class DocumentWire implements Wire {
   }
 
   write(line: Line, encoder: RecordEncoder, id: Buffer, idBytes: number, out: Buffer, at: number): number {
-    return this.frame.end(out, encoder.encode(line, out, this.frame.begin(out, at, id, idBytes)));
+    return this.frame.end(out, encoder.encode(line, out, this.frame.begin(out, at, id, idBytes, line.path)));
   }
 }
 

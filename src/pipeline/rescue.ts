@@ -148,7 +148,7 @@ export class Rescue implements RecordSource {
     const document = this.#document(batch, record);
     this.#state.addSalt(cursor.file.record, cursor.record, from, (cursor.record.salts.get(from) ?? 0) + 1);
     const idBytes = this.#writeId(cursor, batch, record);
-    const start = this.#frame.begin(out, at, this.#idBytes, idBytes);
+    const start = this.#frame.begin(out, at, this.#idBytes, idBytes, cursor.file.record.path);
     return this.#frame.end(out, start + document.copy(out, start));
   }
 

@@ -4,11 +4,12 @@ import type { InputConfig, PlanLine, SinkConfig } from "../core/config.ts";
 import type { Log } from "../core/log.ts";
 import type { Compressor, RecordSource, Sink } from "../core/sink.ts";
 import { DeadLetters } from "./dead-letters.ts";
-import { compressedBytes, sinkMemory } from "./elasticsearch/memory.ts";
 import { createElasticsearchSink } from "./elasticsearch/sink.ts";
 import { lokiMemory } from "./loki/memory.ts";
 import { createLokiSink } from "./loki/sink.ts";
+import { compressedBytes, deliveryMemory, gzipMemory } from "./memory.ts";
 import type { ReplayingSink } from "./replaying-sink.ts";
+import { createSplunkSink } from "./splunk/sink.ts";
 import { createStdoutSink } from "./stdout/sink.ts";
 
 /** What labels and metadata are made of, beside the sink's own settings. */
@@ -57,11 +58,16 @@ export function createSink(options: CreateSinkOptions): Sink | ReplayingSink {
   }
   const count = config.batch.compression === "gzip" ? config.batch.inFlight : 0;
   const compressors = Array.from({ length: count }, () => createCompressor(compressedBytes(config)));
+  if (config.type === "splunk") {
+    const { podName } = options.surroundings;
+    return createSplunkSink({ config, podName, source, deadLetters, compressors, maxRecordBytes, log, clock });
+  }
   return createElasticsearchSink({ config, source, deadLetters, compressors, maxRecordBytes, log, clock });
 }
 
 /** What a sink holds beside its batches, for the memory plan. */
 export function memoryOf(config: SinkConfig, maxRecordBytes: number): readonly PlanLine[] {
   if (config.type === "stdout") return [];
-  return config.type === "loki" ? lokiMemory(config, maxRecordBytes) : sinkMemory(config, maxRecordBytes);
+  if (config.type === "loki") return lokiMemory(config, maxRecordBytes);
+  return [...gzipMemory(config), ...deliveryMemory(config, maxRecordBytes)];
 }

@@ -6,6 +6,7 @@ import { ExitCode } from "../../core/errors.ts";
 import { probeElasticsearch } from "../../sinks/elasticsearch/probe.ts";
 import type { Finding } from "../../sinks/finding.ts";
 import { probeLoki } from "../../sinks/loki/probe.ts";
+import { probeSplunk } from "../../sinks/splunk/probe.ts";
 import type { Arguments } from "../arguments.ts";
 import { estimates } from "../estimates.ts";
 import { warn } from "../report.ts";
@@ -33,6 +34,7 @@ async function lookAt(sink: SinkConfig): Promise<readonly Finding[]> {
   if (sink.type === "elasticsearch")
     return probeElasticsearch(sink, systemClock, AbortSignal.timeout(PROBE_TIMEOUT_MS));
   if (sink.type === "loki") return probeLoki(sink, systemClock, AbortSignal.timeout(PROBE_TIMEOUT_MS));
+  if (sink.type === "splunk") return probeSplunk(sink, systemClock, AbortSignal.timeout(PROBE_TIMEOUT_MS));
   return [{ ok: true, what: "reachable", detail: "standard output is always there" }];
 }
 

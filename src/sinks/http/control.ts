@@ -19,7 +19,13 @@ export interface Control {
 /** Makes a call with a small JSON body and reads a small JSON answer. */
 export async function callControl(
   carrier: Carrier,
-  call: { readonly method: string; readonly path: string; readonly body?: unknown; readonly node?: Node },
+  call: {
+    readonly method: string;
+    readonly path: string;
+    readonly body?: unknown;
+    readonly node?: Node;
+    readonly headers?: Readonly<Record<string, string>>;
+  },
   signal: AbortSignal,
 ): Promise<Control | Extract<Transfer, { kind: "failed" }>> {
   const collected = new ErrorBody(CONTROL_BODY_MAX_BYTES);
@@ -28,7 +34,8 @@ export async function callControl(
     {
       method: call.method,
       path: call.path,
-      ...(body === undefined ? {} : { body, headers: { "content-type": "application/json" } }),
+      ...(body === undefined ? {} : { body }),
+      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...call.headers },
     },
     () => (chunk) => collected.write(chunk),
     signal,

@@ -19,7 +19,8 @@ export class Credentials {
 
   /** The value of the Authorization header; undefined when none is configured. What the URL says counts last. */
   header(): string | undefined {
-    const { apiKey, bearer, username, password } = this.#auth;
+    const { apiKey, bearer, token, username, password } = this.#auth;
+    if (token !== undefined) return `Splunk ${token.read().trim()}`;
     if (apiKey !== undefined) return `ApiKey ${encodedApiKey(apiKey.read().trim())}`;
     if (bearer !== undefined) return `Bearer ${bearer.read().trim()}`;
     if (username !== undefined) return basic(username, password?.read() ?? "");
@@ -35,9 +36,9 @@ export class Credentials {
   }
 
   #secrets(): string[] {
-    const { apiKey, bearer, password } = this.#auth;
+    const { apiKey, bearer, token, password } = this.#auth;
     const values: (string | undefined)[] = [this.#fromUrl?.password];
-    for (const secret of [apiKey, bearer, password]) {
+    for (const secret of [apiKey, bearer, token, password]) {
       try {
         values.push(secret?.read());
       } catch {

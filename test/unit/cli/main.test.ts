@@ -63,7 +63,7 @@ describe("wrong usage ends with 64 and says what is right", () => {
     ],
     [[], "pannier: nothing to follow: no PATH, and no `inputs`"],
     [["probe"], "pannier: nowhere to send to"],
-    [["/logs", "--to", "splunk+https://l:8088"], "splunk+https:// is not in this version of pannier yet"],
+    [["/logs", "--to", "splunk+tcp://l:8088"], 'unknown scheme, did you mean "splunk+http"?'],
     [["run", "/logs", "--to", "stdout:", "--memory-limit", "5"], '--memory-limit: "5": a size is a number with a unit'],
   ])("%j", async (args, message) => {
     const { code, stdout, stderr } = await pannier(args);

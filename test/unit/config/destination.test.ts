@@ -29,6 +29,17 @@ describe("--to", () => {
       "loki+http://u@l?password_file=/k",
       { type: "loki", urls: ["http://l"], auth: { username: "u", password: "${file:/k}" } },
     ],
+    [
+      "splunk+https://s:8088?token_file=/k&index=main&ca_file=/ca",
+      {
+        type: "splunk",
+        urls: ["https://s:8088"],
+        auth: { token: "${file:/k}" },
+        tls: { ca: "/ca" },
+        index: "main",
+      },
+    ],
+    ["splunk+https://gw/x/services/collector/event", { type: "splunk", urls: ["https://gw/x"] }],
   ])("%s", (url, sink) => {
     expect(parseDestination(url)).toEqual(sink);
   });
@@ -37,13 +48,17 @@ describe("--to", () => {
     ["es:9200", "unknown scheme"],
     ["/logs", "is no URL"],
     ["", "is no URL"],
-    ["http://es:9200", "unknown scheme; valid: elasticsearch+http, elasticsearch+https, loki+http, loki+https, stdout"],
+    [
+      "http://es:9200",
+      "unknown scheme; valid: elasticsearch+http, elasticsearch+https, loki+http, loki+https, splunk+http, splunk+https, stdout",
+    ],
     ["elasticsearch://es", 'unknown scheme, did you mean "elasticsearch+http"?'],
     ["elasticserch+https://es", 'did you mean "elasticsearch+https"?'],
     ["loki+http://l?index=x", "index is no option of Loki"],
     ["loki+http://l?api_key_file=x", "api_key_file is no option of Loki"],
     ["loki+http://l?label.=x", "label. is no option of Loki"],
-    ["splunk+https://s:8088", "splunk+https:// is not in this version of pannier yet"],
+    ["splunk+https://s?tenant=x", "tenant is no option of Splunk"],
+    ["splunk+https://s?token=x", 'unknown option token, did you mean "token_file"?'],
     ["elasticsearch+http://", "is no URL"],
     ["elasticsearch+http://es:99999", "is no URL"],
     ["elasticsearch+http://es/a/b", "more than one path segment"],

@@ -183,7 +183,7 @@ describe("what is wrong is said with file, line, column and path", () => {
       "a missing type",
       "inputs: [{ paths: [/x] }]\nsinks:\n  - urls: [http://es]",
       "config_missing_key",
-      "pannier.yaml:3:5: sinks[0].type: is missing; one of elasticsearch, loki, stdout",
+      "pannier.yaml:3:5: sinks[0].type: is missing; one of elasticsearch, loki, splunk, stdout",
     ],
     [
       "an unknown type",
@@ -273,10 +273,10 @@ describe("what is wrong is said with file, line, column and path", () => {
       "inputs[0].format: this value is not in this version",
     ],
     [
-      "a later sink",
-      "inputs: [{ paths: [/x] }]\nsinks: [{ type: splunk, urls: [http://l] }]",
-      "config_not_in_this_version",
-      'sinks[0].type: "splunk" is not in this version',
+      "a Splunk sink with two ways to show its token",
+      "inputs: [{ paths: [/x] }]\nsinks: [{ type: splunk, urls: [http://s], auth: { token: a, bearer: b } }]",
+      "config_value",
+      "sinks[0].auth: more than one way to authenticate",
     ],
     [
       "an alias is followed",

@@ -119,7 +119,7 @@ export class TestSource implements RecordSource {
 export function writeRecord(out: Buffer, at: number, id: string, document: unknown): number {
   const name = Buffer.from(id);
   const { frame } = elasticsearchWire;
-  const start = frame.begin(out, at, name, name.length);
+  const start = frame.begin(out, at, name, name.length, "");
   return frame.end(out, start + out.write(JSON.stringify(document), start));
 }
 
