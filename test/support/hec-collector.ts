@@ -76,7 +76,10 @@ export class HecCollector {
   readonly options: CollectorOptions;
   readonly #times = new Map<string, number>();
   /** By channel: requests so far, and those whose events are indexed and not yet asked for. */
-  readonly #channels = new Map<string, { next: number; readonly indexed: Set<number> }>();
+  readonly #channels = new Map<
+    string,
+    { next: number; readonly pending: Set<number>; readonly indexed: Set<number> }
+  >();
   /** Requests are indexed as soon as they are taken. */
   indexes = true;
 
@@ -90,9 +93,9 @@ export class HecCollector {
     if (this.options.acknowledges === true && channel === "") return hecAnswer(10);
     const answer = this.take(body);
     if (answer.status !== 200 || this.options.acknowledges !== true) return answer;
-    const state = this.#channels.get(channel) ?? { next: 0, indexed: new Set() };
+    const state = this.#channels.get(channel) ?? { next: 0, pending: new Set(), indexed: new Set() };
     this.#channels.set(channel, state);
-    if (this.indexes) state.indexed.add(state.next);
+    (this.indexes ? state.indexed : state.pending).add(state.next);
     return hecAnswer(0, { ackId: state.next++ });
   }
 
@@ -105,6 +108,11 @@ export class HecCollector {
       status: 200,
       body: JSON.stringify({ acks: Object.fromEntries(acks.map((id) => [id, state?.indexed.delete(id) === true])) }),
     };
+  }
+
+  /** What was taken is indexed now. */
+  indexAll(): void {
+    for (const { pending, indexed } of this.#channels.values()) for (const id of pending) indexed.add(id);
   }
 
   /** A restart: numbers begin anew, and nobody knows any more what was asked before. */
