@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ELASTICSEARCH_VERSIONS, requireServer, sharedElasticsearch, uniqueName } from "../servers/require.ts";
 import { isCommitted, killAgents, startAgent, type Agent } from "../support/agent.ts";
-import { account, placesOf, refresh, type Account } from "../support/delivered.ts";
+import { account, documentsAt, placesOf, refresh, type Account } from "../support/delivered.ts";
 import { JournalCut } from "../support/journal-cut.ts";
 import { MixedFiles } from "../support/mixed-files.ts";
 import { compareWithOracle } from "../support/oracle-check.ts";
@@ -111,8 +111,7 @@ async function shipOnce(job: Job): Promise<void> {
   await expectEachOnce(job);
   const random = seededRandom(SEED);
   const { compared, differences } = await compareWithOracle(
-    url,
-    job.stream,
+    (path, offsets) => documentsAt(url, job.stream, path, offsets),
     job.files,
     job.startedMs,
     COMPARED,

@@ -1,7 +1,6 @@
 /** Compares delivered documents, field by field, with what the independent oracle says. */
 import { closeSync, openSync, readSync } from "node:fs";
 import { expectedDocument, flatten, type Fields } from "../oracle/oracle.ts";
-import { documentsAt } from "./delivered.ts";
 import type { MixedFiles } from "./mixed-files.ts";
 import type { Random } from "./random.ts";
 
@@ -13,10 +12,15 @@ export interface Difference {
   readonly delivered: Fields | undefined;
 }
 
+/** The documents at these offsets of a file, by offset. */
+type LookUp = (
+  path: string,
+  offsets: readonly number[],
+) => Promise<ReadonlyMap<number, Record<string, unknown>>> | ReadonlyMap<number, Record<string, unknown>>;
+
 /** Checks `count` lines chosen at random; returns how many were looked at and those that differ. */
 export async function compareWithOracle(
-  url: string,
-  index: string,
+  documentsAt: LookUp,
   files: MixedFiles,
   firstSeenMs: number,
   count: number,
@@ -32,8 +36,6 @@ export async function compareWithOracle(
     for (let at = 0; at < sequences.length; at += OFFSETS_PER_QUERY) {
       const page = sequences.slice(at, at + OFFSETS_PER_QUERY);
       const documents = await documentsAt(
-        url,
-        index,
         path,
         page.map((sequence) => files.offsets[sequence]),
       );
