@@ -81,7 +81,9 @@ describe(`Splunk, seed ${SEED}`, () => {
     for (const { event } of events) sequences.add(sequenceOf(event) ?? Number.NaN);
     expect(sequences.compare(LINES)).toMatchObject({ missing: 0, doubled: 0 });
     expect(events.length).toBe(LINES);
-    const byPlace = new Map(events.map(({ event }) => [`${event["log.file.path"]} ${event["log.offset"]}`, event]));
+    const byPlace = new Map(
+      events.map(({ event }) => [`${String(event["log.file.path"])} ${String(event["log.offset"])}`, event]),
+    );
     const lookUp = (path: string, offsets: readonly number[]): Map<number, Record<string, unknown>> =>
       new Map(
         offsets.flatMap((offset) => {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { GzipCompressor } from "../../../../src/batches/compress.ts";
 import { systemClock } from "../../../../src/core/clock.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Lane, Line } from "../../../../src/core/record.ts";
 import { createRecordEncoder } from "../../../../src/records/encoder.ts";
