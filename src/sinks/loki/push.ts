@@ -103,7 +103,7 @@ export class PushDestination implements Destination {
       return { kind: "retry", problem, mayHaveArrived: transfer.connected, brokeOff: transfer.connected };
     }
     const { status, headers } = transfer;
-    if (status === 200 || status === 204) {
+    if (status === 204 || (status === 200 && errorBody.text === "")) {
       pace.taken(contentBytes);
       for (let i = 0; i < exchange.count; i++) {
         if (exchange.verdicts[i] !== Verdict.none) continue;
