@@ -1,5 +1,6 @@
 /** What a test server has stored: every document once, as `create` does it, in the order of arrival. */
 import { SequenceSet } from "./sequence-set.ts";
+import type { Answer, Store } from "./sink-kind.ts";
 
 /** One document of a `_bulk` request. */
 export interface Arrival {
@@ -22,7 +23,7 @@ const CONFLICT =
   '{"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"version conflict, ' +
   'document already exists (current version [1])","index":".ds-logs-pannier-default-000001"}}}';
 
-export class BulkStore {
+export class BulkStore implements Store {
   readonly sequences: SequenceSet = new SequenceSet();
   /** In the order in which they were stored. */
   readonly arrivals: Arrival[] = [];
@@ -31,9 +32,10 @@ export class BulkStore {
   readonly #times = new Map<string, number>();
 
   /** Takes an inflated body and returns the answer. */
-  take(body: Buffer, itemOf: ItemOf = () => undefined): string {
+  take(body: Buffer, itemOf: ItemOf = () => undefined): Answer {
     const items = this.#read(body).map((arrival) => itemOf(arrival) ?? this.#store(arrival));
-    return `{"errors":${items.some((item) => item !== CREATED)},"items":[${items.join(",")}]}`;
+    const errors = items.some((item) => item !== CREATED);
+    return { status: 200, body: `{"errors":${errors},"items":[${items.join(",")}]}` };
   }
 
   #read(body: Buffer): Arrival[] {

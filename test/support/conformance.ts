@@ -7,9 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExpectStatic } from "vitest";
 import { type Agent, isCommitted, startAgent, type Status } from "./agent.ts";
+import { elasticsearchKind } from "./kinds/elasticsearch.ts";
 import { withLimits } from "./limits.ts";
 import { type Behaviour, MisbehavingServer, type ServerOptions } from "./misbehaving-server.ts";
 import { NumberedLines } from "./numbered-lines.ts";
+import type { SinkKind } from "./sink-kind.ts";
 
 export interface Scenario {
   readonly behave: Behaviour;
@@ -30,6 +32,10 @@ export interface Scenario {
   readonly steps?: (world: World) => Promise<void>;
   /** Sequence numbers that end as dead letters. */
   readonly dead?: readonly number[];
+  /** A part of the reason that their letters have. */
+  readonly reason?: string;
+  /** The server stores something that it does not say it has: without ids, that is there twice. */
+  readonly stored?: boolean;
   /** Records that were refused once. */
   readonly rejected?: number;
   /** How the process is started. */
@@ -48,10 +54,14 @@ export interface World {
 /** Codes of what a sink logs when something is wrong. */
 const TROUBLE = /^(sink_|destination_|record_|unexpected_|dead_letters_|content_)/;
 
-export async function play(scenario: Scenario, expect: ExpectStatic): Promise<void> {
+export async function play(
+  scenario: Scenario,
+  expect: ExpectStatic,
+  kind: SinkKind = elasticsearchKind,
+): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "pannier-scenario-"));
   const { behave, lines: count = 300, writes = 1 } = scenario;
-  const server = await new MisbehavingServer({ behave, ...scenario.server?.(directory) }).listen();
+  const server = await new MisbehavingServer({ kind, behave, ...scenario.server?.(directory) }).listen();
   mkdirSync(join(directory, "logs"));
   const lines = new NumberedLines(join(directory, "logs", "app.log"));
   lines.write(Math.ceil(count / writes));
@@ -72,6 +82,7 @@ export async function play(scenario: Scenario, expect: ExpectStatic): Promise<vo
       (now) => isWhole(now) && now.files[0].size === lines.bytes && now.sinks[0].state === "ok",
     );
     await holdToTerms(scenario, world, status, expect);
+    if (scenario.dead !== undefined && scenario.reason !== undefined) holdToReason(scenario.reason, world, expect);
     expect(await agent.stop()).toEqual({ code: 0, signal: null });
     expect(agent.logs.at(-1)).toMatchObject({ code: "drain", outcome: "complete", remainder_bytes: 0 });
   } finally {
@@ -86,7 +97,7 @@ function isWhole(status: Status): boolean {
 }
 
 async function holdToTerms(
-  { says, mentions, dead = [], rejected = 0 }: Scenario,
+  { says, mentions, dead = [], rejected = 0, stored = false }: Scenario,
   { agent, lines, server }: World,
   { files, sinks }: Status,
   expect: ExpectStatic,
@@ -108,8 +119,14 @@ async function holdToTerms(
   const { sequences, arrivals } = server.store;
   const missing = Array.from({ length: lines.count }, (_, n) => n).filter((n) => sequences.times(n) === 0);
   expect(missing, "lines that the server does not have").toEqual(dead);
-  expect(sequences.compare(lines.count).doubled, "doubled").toBe(0);
-  expect(arrivals.length).toBe(lines.count - dead.length);
+  if (server.kind.keepsOnce || !stored) {
+    expect(sequences.compare(lines.count).doubled, "doubled").toBe(0);
+    expect(arrivals.length).toBe(lines.count - dead.length);
+  } else {
+    // What is there twice can be recognised, and nothing else has its id.
+    const ids = new Map(arrivals.map(({ id, sequence }) => [sequence, id]));
+    expect(new Set(arrivals.map(({ id }) => id)).size).toBe(ids.size);
+  }
   expect(sinks[0]).toMatchObject({
     last_error: null,
     delivered_lines: lines.count - dead.length,
@@ -128,9 +145,17 @@ async function holdToTerms(
   expect((await agent.get("/readyz")).status, "readiness never depends on the sink").toBe(200);
 }
 
+/** Dead letters have the server's own words. */
+function holdToReason(reason: string, { directory, server }: World, expect: ExpectStatic): void {
+  const file = join(directory, "state", "dead-letters", `${server.kind.type}.ndjson`);
+  const letters = readFileSync(file, "utf8").split("\n").slice(0, -1);
+  for (const letter of letters) expect((JSON.parse(letter) as { reason: string }).reason).toContain(reason);
+}
+
 function configOf({ batch = "", sink, url }: Scenario, directory: string, server: MisbehavingServer): string {
   const members = [
-    "type: elasticsearch",
+    `type: ${server.kind.type}`,
+    ...server.kind.settings,
     `urls: ["${url?.(server) ?? server.origin}"]`,
     `batch: { max_age: 20ms${batch === "" ? "" : `, ${batch}`} }`,
     ...(sink === undefined ? [] : [sink(directory)]),

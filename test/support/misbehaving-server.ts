@@ -3,7 +3,9 @@ import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import https from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { gunzipSync } from "node:zlib";
-import { BulkStore, type ItemOf } from "./bulk-store.ts";
+import type { ItemOf } from "./bulk-store.ts";
+import { elasticsearchKind } from "./kinds/elasticsearch.ts";
+import type { Answer, SinkKind, Store } from "./sink-kind.ts";
 
 /** One delivery, before its body was read. */
 export class Turn {
@@ -13,19 +15,22 @@ export class Turn {
   readonly response: ServerResponse;
   /** Requests on this connection so far, this one included. */
   readonly onConnection: number;
-  readonly #store: BulkStore;
+  readonly #kind: SinkKind;
+  readonly #store: Store;
 
   constructor(
     number: number,
     onConnection: number,
     request: IncomingMessage,
     response: ServerResponse,
-    store: BulkStore,
+    kind: SinkKind,
+    store: Store,
   ) {
     this.number = number;
     this.onConnection = onConnection;
     this.request = request;
     this.response = response;
+    this.#kind = kind;
     this.#store = store;
   }
 
@@ -41,28 +46,42 @@ export class Turn {
     return this.request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
   }
 
-  /** Takes the documents of a body as a good server does and returns its answer. */
-  take(body: Buffer, itemOf?: ItemOf): string {
+  countIn(body: Buffer): number {
+    return this.#kind.countIn(body);
+  }
+
+  /** Takes the records of a body as a good server does and returns its answer. */
+  take(body: Buffer, itemOf?: ItemOf): Answer {
     return this.#store.take(body, itemOf);
   }
 
-  /** Takes the documents of this delivery. */
-  async store(itemOf?: ItemOf): Promise<string> {
+  /** Takes the records of this delivery. */
+  async store(itemOf?: ItemOf): Promise<Answer> {
     return this.take(await this.body(), itemOf);
   }
 
-  /** Takes the documents and answers. */
+  /** Takes the records and answers. */
   async pass(itemOf?: ItemOf): Promise<void> {
-    this.answer(200, await this.store(itemOf));
+    this.reply(await this.store(itemOf));
+  }
+
+  reply({ status, body }: Answer): void {
+    this.answer(status, body);
+  }
+
+  /** The bytes of an answer whose connection is kept. */
+  wireOf({ status, body }: Answer): string {
+    const headers = Object.entries(this.#kind.headers).map(([name, value]) => `${name}: ${value}`);
+    const length = status === 204 ? [] : [`content-length: ${Buffer.byteLength(body)}`];
+    return [`HTTP/1.1 ${status} OK`, ...headers, ...length, "", body].join("\r\n");
   }
 
   /** Answers without a look at the body; headers replace the usual ones. */
   answer(status: number, body: string | Buffer, headers: Readonly<Record<string, string>> = {}): void {
     this.request.resume();
     this.response.writeHead(status, {
-      "content-type": "application/json",
-      "x-elastic-product": "Elasticsearch",
-      "content-length": String(Buffer.byteLength(body)),
+      ...this.#kind.headers,
+      ...(status === 204 ? {} : { "content-length": String(Buffer.byteLength(body)) }),
       ...headers,
     });
     this.response.end(body);
@@ -84,15 +103,17 @@ export interface Tls {
 }
 
 export interface ServerOptions {
+  readonly kind?: SinkKind;
   readonly behave?: Behaviour;
-  readonly store?: BulkStore;
+  readonly store?: Store;
   readonly host?: string;
   readonly port?: number;
   readonly tls?: Tls;
 }
 
 export class MisbehavingServer {
-  readonly store: BulkStore;
+  readonly kind: SinkKind;
+  readonly store: Store;
   behave: Behaviour;
   /** Deliveries so far. */
   requests = 0;
@@ -103,7 +124,8 @@ export class MisbehavingServer {
 
   constructor(options: ServerOptions = {}) {
     this.#options = options;
-    this.store = options.store ?? new BulkStore();
+    this.kind = options.kind ?? elasticsearchKind;
+    this.store = options.store ?? this.kind.createStore();
     this.behave = options.behave ?? ((turn) => turn.pass());
     const listener = (request: IncomingMessage, response: ServerResponse): void => void this.#take(request, response);
     const { tls } = options;
@@ -143,9 +165,9 @@ export class MisbehavingServer {
     const { socket } = request;
     const onConnection = (this.#sockets.get(socket) ?? 0) + 1;
     this.#sockets.set(socket, onConnection);
-    if (request.url?.includes("/_bulk") !== true) return otherAnswer(request, response);
+    if (!this.kind.isDelivery(request.url ?? "")) return this.kind.beside(request, response);
     this.requests += 1;
-    const turn = new Turn(this.requests, onConnection, request, response, this.store);
+    const turn = new Turn(this.requests, onConnection, request, response, this.kind, this.store);
     try {
       await this.behave(turn);
     } catch {
@@ -153,15 +175,4 @@ export class MisbehavingServer {
       socket.destroy();
     }
   }
-}
-
-/** What is asked beside deliveries: templates, of which it has none and takes all. */
-function otherAnswer(request: IncomingMessage, response: ServerResponse): void {
-  request.resume();
-  response.setHeader("x-elastic-product", "Elasticsearch");
-  response.setHeader("content-type", "application/json");
-  if (request.url?.includes("/_simulate") === true)
-    response.end('{"template":{"settings":{},"mappings":{},"aliases":{}},"overlapping":[]}');
-  else if (request.method === "PUT") response.end('{"acknowledged":true}');
-  else response.writeHead(404).end("{}");
 }

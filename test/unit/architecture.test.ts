@@ -192,6 +192,14 @@ describe("architecture", () => {
     expect(missing).toEqual([]);
   });
 
+  test("every sink with a server of its own is held to the conformance suite", () => {
+    const folders = new Set(src.flatMap(({ path: file }) => /^src\/sinks\/(\w+)\/sink\.ts$/.exec(file)?.[1] ?? []));
+    folders.delete("stdout");
+    expect([...folders]).toEqual(expect.arrayContaining(["elasticsearch", "loki", "splunk"]));
+    const suite = (name: string): string => `test/integration/conformance-${name}.test.ts`;
+    expect([...folders].filter((name) => !all.some((file) => file.path === suite(name)))).toEqual([]);
+  });
+
   test("no child process is started by the agent", () => {
     const agent = src.filter((file) => !["demo", "cli"].includes(folderOf(file.path)));
     const starters = ["node:child_process", "node:cluster", "node:worker_threads"];
