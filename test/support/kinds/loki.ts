@@ -46,7 +46,7 @@ class PushStore implements Store {
     let refusal: string | undefined;
     for (const { labels, entries } of readPush(unsnappy(body))) {
       for (const { time, line, metadata } of entries) {
-        const arrival = this.#arrivalOf(`${labels} ${time} ${line.toString()}`, line.toString(), metadata);
+        const arrival = this.#arrivalOf(`${labels} ${String(time)} ${line.toString()}`, line.toString(), metadata);
         const words = itemOf(arrival);
         if (words === undefined) this.#store(arrival);
         refusal ??= words;
@@ -59,7 +59,7 @@ class PushStore implements Store {
     const document = JSON.parse(text) as Readonly<Record<string, unknown>>;
     const times = (this.#times.get(id) ?? 0) + 1;
     this.#times.set(id, times);
-    const place = { path: String(metadata["file"]), offset: Number(metadata["offset"]) };
+    const place = { path: metadata["file"] ?? "", offset: Number(metadata["offset"]) };
     return { id, sequence: Number(document["seq"]), ...place, asText: metadata["file"] === undefined, document, times };
   }
 
