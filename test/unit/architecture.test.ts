@@ -180,9 +180,13 @@ describe("architecture", () => {
   });
 
   test("every file that the documents name exists", () => {
-    const documents = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/guarantees.md"].filter((file) =>
-      existsSync(path.join(root, file)),
-    );
+    const documents = [
+      "README.md",
+      "CONTRIBUTING.md",
+      "docs/architecture.md",
+      "docs/guarantees.md",
+      "docs/writing-a-sink.md",
+    ].filter((file) => existsSync(path.join(root, file)));
     const missing = documents.flatMap((document) =>
       [...read(document).matchAll(/`((?:src|test|docs|bench|deploy|examples|scripts)\/[\w./-]*)`/g)]
         .map(([, named = ""]) => named)
@@ -190,6 +194,16 @@ describe("architecture", () => {
         .map((named) => `${document}: ${named}`),
     );
     expect(missing).toEqual([]);
+  });
+
+  test("no sink imports another sink's folder", () => {
+    const foreign = src.flatMap((file) => {
+      const [, own] = /^src\/sinks\/(\w+)\//.exec(file.path) ?? [];
+      if (own === undefined || own === "http") return [];
+      const folders = imports(file.text).map(({ specifier }) => /^\.\.\/(\w+)\//.exec(specifier)?.[1] ?? own);
+      return folders.some((folder) => ![own, "http"].includes(folder)) ? [file.path] : [];
+    });
+    expect(foreign).toEqual([]);
   });
 
   test("every sink with a server of its own is held to the conformance suite", () => {
