@@ -90,6 +90,19 @@ describe("a request", () => {
     expect(double.collector.arrivals).toEqual([]);
   });
 
+  test("leaves once the journal knows that it does", async () => {
+    const { double, hec } = await serve();
+    const exchange = exchangeOf([0]);
+    let announced = 0;
+    exchange.leaving = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(double.requests).toBe(0);
+      announced++;
+    };
+    await send(hec, exchange);
+    expect([announced, double.requests]).toEqual([1, 1]);
+  });
+
   test("whose outcome is not known is followed by one on another channel, any other by one on the same", async () => {
     const { double, hec } = await serve();
     double.interfere = (request) => (request === 3 ? 8 : undefined);
