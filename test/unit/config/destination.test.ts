@@ -106,6 +106,14 @@ describe("--to", () => {
   });
 });
 
+test.each(["token_file", "bearer_file"])("%s is the token of Splunk", (option) => {
+  const token = file("to-token", "abc\n");
+  const [sink] = load(undefined, { flags: { paths: ["/x"], to: [`splunk+https://s:8088?${option}=${token}`] } }).config
+    .sinks;
+  expect(sink.type === "splunk" ? Object.keys(sink.auth) : []).toEqual(["token"]);
+  expect(sink.type === "splunk" ? sink.auth.token?.read() : undefined).toBe("abc");
+});
+
 describe("the nearest word", () => {
   const keys = ["paths", "exclude", "start_at", "max_line_bytes", "fields"];
   test.each([
