@@ -9,6 +9,18 @@ const KiB = 1024;
 export const LOKI_BACKFILL_LAG_MS = 30 * 60_000;
 export const LOKI_CAUGHT_UP_MS = 5 * 60_000;
 export const LOKI_BACKFILL_MIN_BYTES = 64 * KiB;
+/**
+ * By default Loki splits a stream when its bytes a second, averaged over some seconds, and those of the push at hand come to more
+ * than 1,536 KiB. So a stream gets so much a second (a push holds a second's worth of a slow log), and so much more at once.
+ */
+export const LOKI_FLOW_BYTES_PER_S = 640 * KiB;
+export const LOKI_FLOW_AHEAD_BYTES = 256 * KiB;
+/** What is faster goes to four times as many streams, 64 at most (40 MiB a second), and back when it was slow for so long. */
+export const LOKI_PARTS_STEP = 4;
+export const LOKI_PARTS_MAX = 64;
+export const LOKI_FLOW_WINDOW_MS = 10_000;
+/** A stretch of a file that goes to one of them: a batch reaches many, so that none gets much at once. */
+export const LOKI_PART_BYTES = 64 * KiB;
 /** Sets of labels of one sink; Loki's own limit is 5,000 for a tenant. One takes some hundred bytes. */
 export const LOKI_STREAMS_MAX = 2_000;
 export const LOKI_STREAM_BYTES = 1 * KiB;

@@ -23,26 +23,54 @@ interface Answer {
   };
 }
 
-/** Loki's own limit for one answer. */
+/** Loki's own limit for one answer; a few times as many would not fit into a message between its parts. */
 const PAGE = 5_000;
 const DAY_MS = 24 * 3_600_000;
 
-/** Every entry of these streams, by time. Pages overlap in one nanosecond, since entries of several streams can share it. */
-export async function entriesOf(
+export interface Asked {
+  readonly from?: number;
+  readonly to?: number;
+  readonly tenant?: string;
+}
+
+/** Every entry of these streams, by time. */
+export async function entriesOf(url: string, selector: string, asked: Asked = {}): Promise<FoundEntry[]> {
+  const found: FoundEntry[] = [];
+  await eachEntry(url, selector, (entry) => found.push(entry), asked);
+  return found;
+}
+
+/**
+ * Shows every entry of these streams, by time, and returns how many there are. Pages overlap in one nanosecond, since entries of
+ * several streams can share it.
+ */
+export async function eachEntry(
   url: string,
   selector: string,
-  { from = Date.now() - 7 * DAY_MS, to = Date.now() + DAY_MS, tenant = "" } = {},
-): Promise<FoundEntry[]> {
-  const found: FoundEntry[] = [];
+  visit: (entry: FoundEntry) => void,
+  { from = Date.now() - 7 * DAY_MS, to = Date.now() + DAY_MS, tenant = "" }: Asked = {},
+): Promise<number> {
+  let count = 0;
   let start = BigInt(from) * 1_000_000n;
+  let known = new Set<string>();
   for (;;) {
     const page = await ask(url, { query: selector, start, end: BigInt(to) * 1_000_000n }, tenant);
-    const last = found.length;
-    const known = new Set(found.slice(-PAGE).flatMap((entry) => (entry.time === start ? [keyOf(entry)] : [])));
-    for (const entry of page) if (!known.has(keyOf(entry))) found.push(entry);
-    if (page.length < PAGE || found.length === last) return found;
-    start = page.at(-1)!.time;
+    const fresh = page.filter((entry) => entry.time !== start || !known.has(keyOf(entry)));
+    for (const entry of fresh) visit(entry);
+    count += fresh.length;
+    if (page.length < PAGE || fresh.length === 0) return count;
+    const last = page.at(-1)!.time;
+    if (last !== start) known = new Set();
+    for (const entry of page) if (entry.time === last) known.add(keyOf(entry));
+    start = last;
   }
+}
+
+/** Sum over the values of one of Loki's own metrics; 0 when it says nothing of it. */
+export async function metricOf(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const lines = text.split("\n").filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
 }
 
 async function ask(

@@ -1,8 +1,8 @@
 import path from "node:path";
 import type { InputConfig, LokiConfig } from "../../core/config.ts";
 
-/** Label of the stream of one file that lags behind or has come from far behind. */
-export const OWN_STREAM_LABEL = "pannier_backfill";
+/** Label of streams that what lags behind, or comes faster than one stream takes it, is kept apart in. */
+export const BACKFILL_LABEL = "pannier_backfill";
 /** The one label that every stream has. */
 export const SERVICE_LABEL = "service_name";
 
@@ -70,4 +70,24 @@ function rootOf(pattern: string): string {
 export function labelText(labels: ReadonlyMap<string, string>): string {
   const pairs = [...labels].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return `{${pairs.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(", ")}}`;
+}
+
+/** Labels of a stream for what is kept apart: that of one file alone, a part of what comes fast, or both. */
+export function backfillLabels(
+  labels: ReadonlyMap<string, string>,
+  fileKey: string | undefined,
+  part: number | undefined,
+): ReadonlyMap<string, string> {
+  const names = [fileKey?.slice(0, 8), part === undefined ? undefined : `part-${part}`];
+  return new Map([...labels, [BACKFILL_LABEL, names.filter((name) => name !== undefined).join("-")]]);
+}
+
+/** The stream is that of one file alone. */
+export function isOfOneFile(labels: ReadonlyMap<string, string>): boolean {
+  return /^[0-9a-f]{8}/.test(labels.get(BACKFILL_LABEL) ?? "");
+}
+
+/** The one label that every stream has. */
+export function serviceLabels(labels: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map([[SERVICE_LABEL, labels.get(SERVICE_LABEL) ?? ""]]);
 }

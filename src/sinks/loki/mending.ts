@@ -22,7 +22,7 @@ import {
 import { metadataPair, metadataPairs } from "./proto.ts";
 import { mendFor } from "./refusal.ts";
 import type { Streams } from "./streams.ts";
-import { OWN_STREAM_LABEL, SERVICE_LABEL } from "./labels.ts";
+import { backfillLabels, isOfOneFile, serviceLabels, SERVICE_LABEL } from "./labels.ts";
 
 const NS_PER_SECOND = 1e9;
 const NEVER_SECOND = 1e12;
@@ -49,7 +49,7 @@ export class Mender {
     const done = mendsOf(first, 0);
     let mend = mendFor(type);
     // In the stream of its file alone it is behind others of the file: no stream takes its time.
-    const isAlone = this.#streams.get(streamOf(first, 0)).labels.has(OWN_STREAM_LABEL);
+    const isAlone = isOfOneFile(this.#streams.get(streamOf(first, 0)).labels);
     if (mend === Mend.ownStream && (isAlone || (done & Mend.ownStream) !== 0)) mend = Mend.time;
     return (done & mend) === 0 ? mend : 0;
   }
@@ -136,13 +136,12 @@ export class Mender {
     const number = streamOf(first, 0);
     const { labels } = this.#streams.get(number);
     if ((mends & Mend.fewLabels) !== 0) {
-      const service = labels.get(SERVICE_LABEL) ?? "";
       for (const [name, value] of labels) if (name !== SERVICE_LABEL) added.push([name, value.slice(0, 256)]);
-      return this.#streams.numberOf(new Map([[SERVICE_LABEL, service]]));
+      return this.#streams.numberOf(serviceLabels(labels));
     }
     if ((mends & Mend.ownStream) === 0) return number;
     const { fileKey } = source.original(batch, record);
-    return this.#streams.numberOf(new Map([...labels, [OWN_STREAM_LABEL, fileKey.slice(0, 8)]]));
+    return this.#streams.numberOf(backfillLabels(labels, fileKey, undefined));
   }
 }
 

@@ -27,7 +27,7 @@ export async function probeLoki(config: LokiConfig, clock: Clock, signal: AbortS
     findings.push({
       ok: true,
       what: "streams",
-      detail: `tenant ${tenant ?? "none"}; where Loki splits a stream that is faster than 1.5 MB/s (\`shard_streams\`), what is sent again after a crash can be there twice`,
+      detail: `tenant ${tenant ?? "none"}; what comes faster than Loki takes a stream whole (\`shard_streams\`, 1.5 MB/s) is spread over streams of its own; where several agents together are faster in one stream, what is sent again after a crash can be there twice`,
     });
     return findings;
   } finally {

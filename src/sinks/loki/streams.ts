@@ -1,5 +1,6 @@
 import { LOKI_STREAMS_MAX } from "../../core/loki-limits.ts";
 import type { Log } from "../../core/log.ts";
+import { Flow } from "./flow.ts";
 import { labelText, SERVICE_LABEL } from "./labels.ts";
 
 export interface Stream {
@@ -15,6 +16,9 @@ export class Streams {
   readonly #log: Log;
   readonly #streams: Stream[] = [];
   readonly #numbers: Map<string, number> = new Map();
+  readonly #flows: Flow[] = [];
+  /** How fast a stream may be, of what is usual: less where the server said that it takes less. */
+  flowShare = 1;
 
   constructor(sink: string, log: Log) {
     this.#sink = sink;
@@ -23,6 +27,16 @@ export class Streams {
 
   get count(): number {
     return this.#streams.length;
+  }
+
+  /** There are so many that none is spread over more. */
+  get isCrowded(): boolean {
+    return this.#streams.length > LOKI_STREAMS_MAX / 2;
+  }
+
+  /** What goes to a stream and its parts. */
+  flowOf(number: number): Flow {
+    return (this.#flows[number] ??= new Flow());
   }
 
   get(number: number): Stream {

@@ -1,20 +1,16 @@
 import type { Clock } from "../../core/clock.ts";
 import type { LokiConfig } from "../../core/config.ts";
 import { PATH_MAX_BYTES } from "../../core/limits.ts";
-import {
-  LOKI_ASSIGNED_STEP_MS,
-  LOKI_BACKFILL_LAG_MS,
-  LOKI_BACKFILL_MIN_BYTES,
-  LOKI_CAUGHT_UP_MS,
-  LOKI_CLAMP_MAX_AGE_S,
-} from "../../core/loki-limits.ts";
+import { LOKI_ASSIGNED_STEP_MS, LOKI_CLAMP_MAX_AGE_S } from "../../core/loki-limits.ts";
 import { type Line, type RecordEncoder, timeText } from "../../core/record.ts";
 import type { Wire } from "../../core/sink.ts";
 import { type Clamp, clampedNanos, formatClamp, isRefused, parseClamp, renewClamp } from "./clamp.ts";
 import { HEADER_BYTES, writeHeader } from "./entry.ts";
-import { type Labels, OWN_STREAM_LABEL, SERVICE_LABEL } from "./labels.ts";
+import { FileStreams } from "./file-streams.ts";
+import type { Labels } from "./labels.ts";
 import { takeTime } from "./moment.ts";
 import { FileMetadata, writeMetadata } from "./metadata.ts";
+import { Placer } from "./placing.ts";
 import { metadataPair } from "./proto.ts";
 import type { Streams } from "./streams.ts";
 
@@ -28,12 +24,7 @@ interface FileFacts {
   readonly path: string;
   readonly input: number;
   readonly seed: number;
-  readonly labels: ReadonlyMap<string, string>;
-  readonly stream: number;
-  /** The stream of this file alone, once it is needed. */
-  own: number;
-  /** Offset at which it was last decided that it goes there. */
-  ownSince: number;
+  readonly streams: FileStreams;
   readonly metadata: FileMetadata;
 }
 
@@ -46,23 +37,19 @@ export interface LokiWireOptions {
   readonly podName: string | undefined;
 }
 
-/** Which stream a record goes to, as it is journaled. `own`: the file's own. `service`: the one with no label but the service. */
-export type StreamChoice = "shared" | "own" | "service";
-
 /** Writes records for Loki (`entry.ts`). */
 export class LokiWire implements Wire {
   readonly overheadBytes: number = HEADER_BYTES + PATH_MAX_BYTES + METADATA_MAX_BYTES;
   readonly hasIds = false;
   readonly #o: LokiWireOptions;
+  readonly #placer: Placer;
   #file: FileFacts | undefined;
-  /** The clock is asked once for every second of the lines' time. */
-  #lastSecond = 0;
-  #nowMs = 0;
   #fallbackTime = "";
   #fallbackMs = 0;
 
   constructor(options: LokiWireOptions) {
     this.#o = options;
+    this.#placer = new Placer(options.clock, options.streams);
   }
 
   write(line: Line, encoder: RecordEncoder, _id: Buffer, _idBytes: number, out: Buffer, at: number): number {
@@ -75,7 +62,7 @@ export class LokiWire implements Wire {
     const carried = Math.floor(ownNanos / NS_PER_SECOND);
     let second = lane.second + carried;
     let nanos = ownNanos - carried * NS_PER_SECOND;
-    const stream = this.#streamOf(line, file, second);
+    const stream = this.#placer.streamOf(line, file.streams, second);
 
     let end = at + HEADER_BYTES;
     if (config.line === "original") {
@@ -102,14 +89,8 @@ export class LokiWire implements Wire {
       }
     }
     writeHeader(out, at, end, stream, second, nanos, lineEnd - at - HEADER_BYTES);
+    file.streams.flow.add(end - at - HEADER_BYTES);
     return end;
-  }
-
-  /** The stream of a record that was refused where it was. */
-  streamFor(labels: ReadonlyMap<string, string>, choice: StreamChoice, fileKey: string): number {
-    if (choice === "shared") return this.#o.streams.numberOf(labels);
-    if (choice === "own") return this.#o.streams.numberOf(ownLabels(labels, fileKey));
-    return this.#o.streams.numberOf(new Map([[SERVICE_LABEL, labels.get(SERVICE_LABEL) ?? ""]]));
   }
 
   #fileOf(line: Line): FileFacts {
@@ -118,15 +99,13 @@ export class LokiWire implements Wire {
       return known;
     const { labels: byInput, podName, streams } = this.#o;
     const labels = (byInput[line.input] ?? byInput.at(-1)!).of(line.path);
+    const seed = Number.parseInt(line.fileKey.slice(0, 8), 16) || 0;
     return (this.#file = {
       key: line.fileKey,
       path: line.path,
       input: line.input,
-      seed: Number.parseInt(line.fileKey.slice(0, 8), 16) || 0,
-      labels,
-      stream: streams.numberOf(labels),
-      own: -1,
-      ownSince: 0,
+      seed,
+      streams: new FileStreams(streams, labels, line.fileKey, seed),
       metadata: new FileMetadata({ file: line.path.toWellFormed(), pod: podName }),
     });
   }
@@ -157,34 +136,6 @@ export class LokiWire implements Wire {
     return this.#fallbackMs;
   }
 
-  /**
-   * Loki refuses what is more than an hour behind the newest entry of its stream, and several files can share one. So a file
-   * that lags goes to a stream of its own until it has caught up. What was decided is journaled, and obeyed by a re-read.
-   */
-  #streamOf(line: Line, file: FileFacts, second: number): number {
-    const { placements, offset } = line;
-    if (placements === undefined) return file.stream;
-    const decided = placements.at("stream", offset) ?? "shared";
-    if (decided === "service") return this.streamFor(file.labels, decided, file.key);
-    let isOwn = decided === "own";
-    if (placements.isOpen(offset)) {
-      if (second !== this.#lastSecond) {
-        this.#lastSecond = second;
-        this.#nowMs = this.#o.clock.nowMs();
-      }
-      const lagMs = this.#nowMs - second * 1_000;
-      const isLagging = lagMs > (isOwn ? LOKI_CAUGHT_UP_MS : LOKI_BACKFILL_LAG_MS);
-      if (isLagging !== isOwn && (isLagging || offset - file.ownSince >= LOKI_BACKFILL_MIN_BYTES)) {
-        placements.decide({ from: offset, what: "stream", value: isLagging ? "own" : "shared" });
-        isOwn = isLagging;
-        file.ownSince = offset;
-      }
-    }
-    if (!isOwn) return file.stream;
-    if (file.own < 0) file.own = this.streamFor(file.labels, "own", file.key);
-    return file.own;
-  }
-
   /** What is put at a time of long ago would be refused again, or be far from where it belongs. */
   #renewed(clamp: Clamp, { placements, offset }: Line): Clamp {
     const nowSecond = Math.floor(this.#o.clock.nowMs() / 1_000);
@@ -193,9 +144,4 @@ export class LokiWire implements Wire {
     placements.decide({ from: offset, what: "clamp", value: formatClamp(next) });
     return next;
   }
-}
-
-/** The labels of a stream for one file alone. */
-export function ownLabels(labels: ReadonlyMap<string, string>, fileKey: string): ReadonlyMap<string, string> {
-  return new Map([...labels, [OWN_STREAM_LABEL, fileKey.slice(0, 8)]]);
 }
