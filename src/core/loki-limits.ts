@@ -19,8 +19,12 @@ export const LOKI_FLOW_AHEAD_BYTES = 256 * KiB;
 export const LOKI_PARTS_STEP = 4;
 export const LOKI_PARTS_MAX = 64;
 export const LOKI_FLOW_WINDOW_MS = 10_000;
-/** A stretch of a file that goes to one of them: a batch reaches many, so that none gets much at once. */
-export const LOKI_PART_BYTES = 64 * KiB;
+/** A stretch of a file that goes to one of them: each takes a push of its own, and is much less than what Loki splits. */
+export const LOKI_PART_BYTES = 256 * KiB;
+/** Of one stream, a push holds so much, and all of them so much a second, after half a second's worth at once: together less than 1,536 KiB. */
+export const LOKI_PUSH_MAX_BYTES = 512 * KiB;
+export const LOKI_PUSH_BYTES_PER_S = 960 * KiB;
+export const LOKI_PUSH_AHEAD_MS = 500;
 /** Sets of labels of one sink; Loki's own limit is 5,000 for a tenant. One takes some hundred bytes. */
 export const LOKI_STREAMS_MAX = 2_000;
 export const LOKI_STREAM_BYTES = 1 * KiB;
@@ -30,11 +34,18 @@ export const LOKI_LABELS_MAX = 15;
 export const LOKI_LINE_MAX_BYTES = 256 * KiB;
 /** A push that is refused in part is sent again without what was refused, so often at most. */
 export const LOKI_ROUNDS_MAX = 8;
-/** After a refusal for speed: this share of the limit or of the last speed, so much growth a second, and for how long. */
+/**
+ * After a refusal for speed: this share of the limit, so much growth a second, and so much of it after a further refusal. The
+ * next try is after this share of the time that the push takes, twice that if it was too early, and so on.
+ */
 export const LOKI_PACE_SHARE = 0.97;
 export const LOKI_PACE_GROWTH_PER_S = 0.02;
-export const LOKI_PACE_FORGOTTEN_MS = 600_000;
+export const LOKI_PACE_LOWERED = 0.9;
+export const LOKI_PACE_WAIT_SHARE = 0.125;
 export const LOKI_PACE_WAIT_MAX_MS = 5_000;
+export const LOKI_PACE_LATE_MS = 100;
+/** So many refusals of one push for speed are as planned; then it is said. */
+export const LOKI_PACE_TRIES = 8;
 /** A clamp is decided anew when it is older than this, so that records whose clock is ahead do not fall behind. */
 export const LOKI_CLAMP_MAX_AGE_S = 60;
 /** Room of a push for the labels of its streams. */

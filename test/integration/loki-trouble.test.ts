@@ -84,32 +84,6 @@ describe("Loki", () => {
     expect(found.length).toBe(written);
   });
 
-  test("that takes less than there is: all of it arrives, once, at the speed that it allows", async (context) => {
-    const [logs, state] = [directory(), directory()];
-    const limits = { ingestion_rate_mb: 1, ingestion_burst_size_mb: 1.5 };
-    const server = await requireServer(context, () => start({ limits }));
-    const path = join(logs, "app.log");
-    const count = 30_000;
-    writeFileSync(path, numbered(0, count));
-    const startMs = performance.now();
-    const agent = startAgent([
-      "run",
-      path,
-      "--to",
-      `loki+${server.url}?label.job=slow`,
-      "--state-dir",
-      state,
-      "--once",
-    ]);
-    expect(await agent.end(PATIENCE_MS)).toEqual({ code: 0, signal: null });
-    const seconds = (performance.now() - startMs) / 1_000;
-    const found = await waitForEntries(server.url, '{job="slow"}', count);
-    expect(countsOf(found, count)).toEqual({ missing: 0, doubled: 0 });
-    const bytes = found.reduce((sum, { line, metadata }) => sum + line.length + metadataBytes(metadata), 0);
-    await context.annotate(`${Math.round(bytes / seconds / 1024)} KiB a second of 1,024`);
-    expect(bytes / seconds).toBeGreaterThan(0.5 * 1024 * 1024);
-  });
-
   test("of several tenants: each sink writes to its own; without one the lines wait", async (context) => {
     const [logs, state] = [directory(), directory()];
     const server = await requireServer(context, () => start({ tenants: true }));
@@ -181,7 +155,3 @@ describe("Loki", () => {
     expect(new Set(found.map(({ labels }) => labels["app"])).size).toBeLessThanOrEqual(5);
   });
 });
-
-function metadataBytes(metadata: Readonly<Record<string, string>>): number {
-  return Object.entries(metadata).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
-}

@@ -1,13 +1,19 @@
 import type { LokiConfig, PlanLine } from "../../core/config.ts";
-import { LOKI_PUSH_LABELS_BYTES, LOKI_STREAM_BYTES, LOKI_STREAMS_MAX } from "../../core/loki-limits.ts";
+import {
+  LOKI_PUSH_LABELS_BYTES,
+  LOKI_PUSH_MAX_BYTES,
+  LOKI_STREAM_BYTES,
+  LOKI_STREAMS_MAX,
+} from "../../core/loki-limits.ts";
 import { deliveryMemory } from "../memory.ts";
 import { repairBufferBytes } from "../repair.ts";
 import { Packer } from "./pack.ts";
 
-/** Largest body before compression of each lane, the repairs' last: a batch holds `batch.max_bytes`, or one record that is larger. */
+/** Largest body before compression of each lane, the repairs' last: a push ends behind the record that makes it large enough. */
 export function bodyBytes({ batch }: Pick<LokiConfig, "batch">, maxRecordBytes: number): number[] {
-  const own = Math.max(batch.maxBytes, maxRecordBytes) + LOKI_PUSH_LABELS_BYTES;
-  const repairs = repairBufferBytes(maxRecordBytes) + LOKI_PUSH_LABELS_BYTES;
+  const pushBytes = LOKI_PUSH_MAX_BYTES + maxRecordBytes;
+  const own = Math.min(Math.max(batch.maxBytes, maxRecordBytes), pushBytes) + LOKI_PUSH_LABELS_BYTES;
+  const repairs = Math.min(repairBufferBytes(maxRecordBytes), pushBytes) + LOKI_PUSH_LABELS_BYTES;
   return [...Array.from({ length: batch.inFlight }, () => own), repairs];
 }
 

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { BATCH_MAX_RECORDS } from "../../core/limits.ts";
+import { LOKI_PUSH_MAX_BYTES } from "../../core/loki-limits.ts";
 import { copySpan, Window } from "../../core/window.ts";
 import type { Exchange } from "../exchange.ts";
 import { HEADER_BYTES, Place } from "./entry.ts";
@@ -12,7 +12,7 @@ const BLOCKS_PER_SLICE = 6;
 /** Most bytes that stand before the line of an entry: three lengths, the time and five tags. */
 const ENTRY_HEAD_MAX_BYTES = 48;
 
-/** Which records of a request go out. */
+/** Which records of a request may go out. */
 export interface Selection {
   /** By position. */
   readonly includes: (position: number) => boolean;
@@ -23,6 +23,9 @@ export interface Selection {
 /**
  * Makes the body of a push out of records: protobuf, compressed with snappy. Both are written piece by piece into memory of
  * its own that is taken once, one per request in flight; the protobuf never exists as a whole.
+ *
+ * A push has the records of one stream. Loki takes pushes of several, but its ingester answers with what became of the last
+ * one only: that it refused others (too fast, too far behind, one stream too many) is not said, and they would be lost.
  */
 export class Packer {
   readonly #streams: Streams;
@@ -31,11 +34,19 @@ export class Packer {
   readonly #block: Buffer = Buffer.alloc(SNAPPY_BLOCK_BYTES);
   readonly #to = new Window(this.#block);
   readonly #from = new Window();
-  /** Bytes of the entries of each run of records that go to the same stream. */
-  readonly #runs: Float64Array = new Float64Array(BATCH_MAX_RECORDS);
-  readonly #runStreams: Uint32Array = new Uint32Array(BATCH_MAX_RECORDS);
   #used = 0;
   #end = 0;
+  /** Position of the first record that goes out, and where it is. */
+  #first = 0;
+  #firstAt = 0;
+  /** Records from this position on go out with later pushes. */
+  end = 0;
+  /** Bytes of the stream: its labels and entries. */
+  #streamBytes = 0;
+  /** The stream that the last body was for; -1 when there was nothing to send. */
+  stream = -1;
+  /** There are further records, of other streams or too many of this one: they go out with pushes of their own. */
+  hasOthers = false;
   /** Bytes of the last body before compression. */
   bodyBytes = 0;
   /** Bytes of lines and metadata in it, as Loki counts them for its rate limits. */
@@ -50,79 +61,78 @@ export class Packer {
 
   /** Memory of a packer for bodies of that size. */
   static plannedBytes(bodyBytes: number): number {
-    return snappyMaxBytes(bodyBytes) + SNAPPY_BLOCK_BYTES + BATCH_MAX_RECORDS * 12;
+    return snappyMaxBytes(bodyBytes) + SNAPPY_BLOCK_BYTES;
   }
 
-  /** Adds up what the body for these records takes; false when it is too large. */
-  measure(exchange: Exchange, selection: Selection): boolean {
-    this.#measure(exchange, selection);
+  /** Chooses the stream of the first of these records and adds up what the body for it takes; false when it is too large. */
+  measure({ buffer, from, count }: Exchange, { includes, withoutMetadata }: Selection): boolean {
+    this.#from.set(buffer);
+    const { view } = this.#from;
+    let stream = -1;
+    this.hasOthers = false;
+    this.end = count;
+    let entriesBytes = 0;
+    let contentBytes = 0;
+    for (let position = 0, at = from; position < count; position++) {
+      const total = view.getUint32(at + Place.total, true);
+      if (includes(position)) {
+        const own = view.getUint32(at + Place.stream, true);
+        if (stream < 0) {
+          stream = own;
+          this.#first = position;
+          this.#firstAt = at;
+        }
+        if (own === stream && this.end === count) {
+          const bytes = entryBytes(view, at, withoutMetadata);
+          entriesBytes += 1 + varintBytes(bytes) + bytes;
+          contentBytes += total - HEADER_BYTES;
+          if (entriesBytes >= LOKI_PUSH_MAX_BYTES) this.end = position + 1;
+        } else this.hasOthers = true;
+      }
+      at += total;
+    }
+    this.stream = stream;
+    this.contentBytes = contentBytes;
+    this.bodyBytes = 0;
+    if (stream < 0) return true;
+    const { length } = this.#streams.get(stream).bytes;
+    this.#streamBytes = 1 + varintBytes(length) + length + entriesBytes;
+    this.bodyBytes = 1 + varintBytes(this.#streamBytes) + this.#streamBytes;
     return this.bodyBytes <= this.#maxBodyBytes;
   }
 
-  /** The body for the records that were measured, valid until the next call; undefined when there are none. */
-  async pack(exchange: Exchange, selection: Selection): Promise<Buffer | undefined> {
-    const { buffer, from, count } = exchange;
-    if (this.bodyBytes === 0) return undefined;
+  /** The body that was measured, valid until the next call; undefined when there is nothing to send. */
+  async pack({ buffer }: Exchange, { includes, withoutMetadata }: Selection): Promise<Buffer | undefined> {
+    const { stream } = this;
+    if (stream < 0) return undefined;
     const { view } = this.#from;
     this.#used = 0;
     this.#end = writeSnappyLength(this.bodyBytes, this.#out, 0);
-    let stream = -1;
-    let run = 0;
+    this.#putStream(stream);
     let blockEnd = this.#end;
     let blocks = 0;
-    for (let position = 0, at = from; position < count; at += view.getUint32(at + Place.total, true), position++) {
-      if (!selection.includes(position)) continue;
-      const next = view.getUint32(at + Place.stream, true);
-      if (next !== stream) {
-        stream = next;
-        this.#putStream(stream, this.#runs[run++]);
+    let at = this.#firstAt;
+    for (let position = this.#first; position < this.end; position++) {
+      const total = view.getUint32(at + Place.total, true);
+      if (view.getUint32(at + Place.stream, true) === stream && includes(position)) {
+        this.#putEntry(buffer, at, withoutMetadata);
+        if (this.#end !== blockEnd) {
+          blockEnd = this.#end;
+          if (++blocks % BLOCKS_PER_SLICE === 0) await setImmediate();
+        }
       }
-      this.#putEntry(buffer, at, selection.withoutMetadata);
-      if (this.#end === blockEnd) continue;
-      blockEnd = this.#end;
-      if (++blocks % BLOCKS_PER_SLICE === 0) await setImmediate();
+      at += total;
     }
     this.#flush();
     return this.#out.subarray(0, this.#end);
   }
 
-  /** Adds up the runs, since the length of a stream stands before it. */
-  #measure({ buffer, from, count }: Exchange, { includes, withoutMetadata }: Selection): void {
-    let stream = -1;
-    let runs = 0;
-    let contentBytes = 0;
-    this.#from.set(buffer);
-    const { view } = this.#from;
-    for (let position = 0, at = from; position < count; position++) {
-      const total = view.getUint32(at + Place.total, true);
-      if (includes(position)) {
-        const next = view.getUint32(at + Place.stream, true);
-        if (next !== stream) {
-          stream = next;
-          this.#runStreams[runs] = next;
-          this.#runs[runs++] = 0;
-        }
-        const bytes = entryBytes(view, at, withoutMetadata);
-        this.#runs[runs - 1] += 1 + varintBytes(bytes) + bytes;
-        contentBytes += total - HEADER_BYTES;
-      }
-      at += total;
-    }
-    this.contentBytes = contentBytes;
-    this.bodyBytes = 0;
-    for (let run = 0; run < runs; run++) {
-      const { length } = this.#streams.get(this.#runStreams[run]).bytes;
-      this.#runs[run] += 1 + varintBytes(length) + length;
-      this.bodyBytes += 1 + varintBytes(this.#runs[run]) + this.#runs[run];
-    }
-  }
-
-  #putStream(stream: number, bytes: number): void {
+  #putStream(stream: number): void {
     const labels = this.#streams.get(stream).bytes;
     this.#makeRoom(2 * (1 + VARINT_MAX_BYTES));
     const block = this.#block;
     block[this.#used++] = Tag.first;
-    this.#used = writeVarint(bytes, block, this.#used);
+    this.#used = writeVarint(this.#streamBytes, block, this.#used);
     block[this.#used++] = Tag.first;
     this.#used = writeVarint(labels.length, block, this.#used);
     this.#putBytes(labels, 0, labels.length);

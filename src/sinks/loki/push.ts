@@ -1,7 +1,7 @@
 import type { Batch } from "../../core/batch.ts";
 import type { Clock } from "../../core/clock.ts";
 import { ERROR_BODY_MAX_BYTES } from "../../core/delivery-limits.ts";
-import { LOKI_ROUNDS_MAX } from "../../core/loki-limits.ts";
+import { LOKI_FLOW_BYTES_PER_S, LOKI_PACE_TRIES, LOKI_ROUNDS_MAX } from "../../core/loki-limits.ts";
 import type { Log } from "../../core/log.ts";
 import { timeText } from "../../core/record.ts";
 import { DeliveryAborted, type RecordSource, type Wire } from "../../core/sink.ts";
@@ -10,15 +10,23 @@ import { type Exchange, type Problem, type Reply, Verdict } from "../exchange.ts
 import type { Carrier, Transfer } from "../http/carrier.ts";
 import { ErrorBody } from "../http/error-body.ts";
 import { describeFailure, retryAfterMs } from "../http/failure.ts";
-import { lineBytesOf, lineOf, nanosOf, secondOf, streamOf, totalOf } from "./entry.ts";
+import { lineOf, nanosOf, secondOf } from "./entry.ts";
+import { letWait, markDelivered, markRefused } from "./marks.ts";
 import type { Mender } from "./mending.ts";
-import type { Pace } from "./pace.ts";
+import { type Pace, streamRefusal } from "./pace.ts";
 import type { Packer, Selection } from "./pack.ts";
 import { describeAnswer } from "./problem.ts";
-import { lineLimitOf, readRefusals, refusesMetadata, typeOfRefusal } from "./refusal.ts";
+import { lineLimitOf, refusesMetadata, typeOfRefusal } from "./refusal.ts";
 import type { Streams } from "./streams.ts";
+import { pause } from "../wait.ts";
 
 const PATH = "/loki/api/v1/push";
+
+/**
+ * What one push came to. `again`: the rest of its stream is to be sent. `taken`: other streams are. `isPaced`: the server named
+ * the limit for which it refused, and the next try waits as long as that wants.
+ */
+type Attempt = "again" | "taken" | (Reply & { readonly isPaced?: boolean });
 
 export interface PushOptions {
   readonly name: string;
@@ -40,6 +48,8 @@ export class PushDestination implements Destination {
   readonly secondForm = "without what is refused: its time, a part of its line, its labels or its metadata";
   readonly #o: PushOptions;
   #withoutMetadata = false;
+  /** The server has named a limit, and it was said. */
+  #knowsLimit = false;
 
   constructor(options: PushOptions) {
     this.wire = options.wire;
@@ -47,26 +57,33 @@ export class PushDestination implements Destination {
   }
 
   /**
-   * Loki takes some entries of a push and refuses others. Those it refuses are told apart as far as its words are certain, and
-   * the rest is sent again, until it takes all of it: what it has already it has only once. Where its words tell nothing, the
-   * request is halved, down to one record.
+   * Sends the records of one stream after the other (`pack.ts` says why). Loki takes some entries of a push and refuses others.
+   * Those it refuses are told apart as far as its words are certain, and the rest is sent again, until it takes all of it: what
+   * it has already it has only once. Where its words tell nothing, the request is halved, down to one record.
    */
   async send(lane: number, exchange: Exchange, signal: AbortSignal): Promise<Reply> {
-    for (let round = 0; round < LOKI_ROUNDS_MAX; round++) {
+    let delivered = false;
+    let tooFast = 0;
+    for (let round = 0; round < LOKI_ROUNDS_MAX;) {
       const reply = await this.#sendOnce(lane, exchange, signal);
-      if (reply === "again") continue;
-      if (reply.kind !== "answered") {
-        exchange.clearAnswer();
-        if (signal.aborted) throw new DeliveryAborted("stopped during a request");
+      if (reply === "taken") {
+        delivered = true;
+        round = tooFast = 0;
+      } else if (reply === "again") round++;
+      // That the server has a limit was said when it named it; since then a push waits for its turn by itself.
+      else if (reply.kind !== "busy" || reply.isPaced !== true || ++tooFast === LOKI_PACE_TRIES) {
+        if (reply.kind === "busy" && delivered) return letWait(exchange);
+        if (reply.kind !== "answered") exchange.clearAnswer();
+        if (reply.kind !== "answered" && signal.aborted) throw new DeliveryAborted("stopped during a request");
+        return reply;
       }
-      return reply;
     }
     exchange.clearAnswer();
     return halve("content", 400, "refused_in_part", "the server refuses some of these entries and does not say which");
   }
 
-  async #sendOnce(lane: number, exchange: Exchange, signal: AbortSignal): Promise<Reply | "again"> {
-    const { carrier, packers, pace, tenant } = this.#o;
+  async #sendOnce(lane: number, exchange: Exchange, signal: AbortSignal): Promise<Attempt> {
+    const { carrier, clock, packers, pace, streams, tenant } = this.#o;
     const { verdicts } = exchange;
     const selection: Selection = {
       includes: (position) => verdicts[position] === Verdict.none,
@@ -76,6 +93,9 @@ export class PushDestination implements Destination {
     if (!packer.measure(exchange, selection)) return halve("size", 413, "content_too_large", "the push is too large");
     const body = await packer.pack(exchange, selection);
     if (body === undefined) return { kind: "answered" };
+    const nowMs = clock.monotonicMs();
+    const waitMs = streams.turnMs(packer.stream, packer.contentBytes, nowMs);
+    if (waitMs > 0) await pause(waitMs, signal);
     await pace.wait(packer.contentBytes, signal);
     const errorBody = new ErrorBody(ERROR_BODY_MAX_BYTES);
     const transfer = await carrier.send(
@@ -92,10 +112,10 @@ export class PushDestination implements Destination {
       () => (chunk) => errorBody.write(chunk),
       signal,
     );
-    return this.#read(transfer, errorBody, exchange, packer.contentBytes);
+    return this.#read(transfer, errorBody, exchange, packer);
   }
 
-  #read(transfer: Transfer, errorBody: ErrorBody, exchange: Exchange, contentBytes: number): Reply | "again" {
+  #read(transfer: Transfer, errorBody: ErrorBody, exchange: Exchange, packer: Packer): Attempt {
     const { carrier, clock, pace } = this.#o;
     const { origin } = transfer;
     if (transfer.kind === "failed") {
@@ -104,13 +124,9 @@ export class PushDestination implements Destination {
     }
     const { status, headers } = transfer;
     if (status === 204 || (status === 200 && errorBody.text === "")) {
-      pace.taken(contentBytes);
-      for (let i = 0; i < exchange.count; i++) {
-        if (exchange.verdicts[i] !== Verdict.none) continue;
-        exchange.verdicts[i] = Verdict.delivered;
-        exchange.statuses[i] = status;
-      }
-      return { kind: "answered" };
+      pace.taken();
+      markDelivered(exchange, packer.stream, packer.end, status);
+      return packer.hasOthers ? "taken" : { kind: "answered" };
     }
     const message = carrier.credentials.redact(errorBody.text);
     const problem = describeAnswer(status, message.trim(), origin);
@@ -122,10 +138,11 @@ export class PushDestination implements Destination {
     if (status === 429 && type !== undefined) return this.#readRefusals(message, type, exchange);
     const waitMs = retryAfterMs(headers, clock);
     if (status === 429) {
-      pace.refused(message, contentBytes);
-      if (exchange.count > 1 && pace.isTooMuchAtOnce(message))
-        return halve("size", status, "push_too_large", message.trim());
-      return { kind: "busy", problem, retryAfterMs: waitMs };
+      const isTooMuch = this.#slowDown(message, packer.contentBytes);
+      if (exchange.count > 1 && isTooMuch === true) return halve("size", status, "push_too_large", message.trim());
+      const isPaced = isTooMuch !== undefined && this.#knowsLimit;
+      this.#knowsLimit ||= isTooMuch !== undefined;
+      return { kind: "busy", problem, retryAfterMs: waitMs, isPaced };
     }
     const refused = status === 400 || status === 401 || status === 403;
     // A firewall or proxy in between may mean one word of one line.
@@ -133,34 +150,23 @@ export class PushDestination implements Destination {
     return { kind: "retry", status, problem, mayHaveArrived: !refused, mayBeContent, retryAfterMs: waitMs };
   }
 
+  /** Obeys the limit that a refusal names, and says whether the push was more than it ever takes; undefined when none is named. */
+  #slowDown(message: string, contentBytes: number): boolean | undefined {
+    const { pace, streams } = this.#o;
+    const ofStream = streamRefusal(message);
+    if (ofStream === undefined) return pace.refused(message, contentBytes) ? pace.isTooMuchAtOnce(message) : undefined;
+    // What comes from now on is spread over more streams, and the speed of the whole is not to blame.
+    streams.flowShare = Math.min(streams.flowShare, ofStream.limit / 2 / LOKI_FLOW_BYTES_PER_S);
+    pace.hold(ofStream.bytes, ofStream.limit);
+    return ofStream.bytes > ofStream.limit;
+  }
+
   /** Marks the records that were refused for certain; those that are left go out again. */
   #readRefusals(message: string, type: string, exchange: Exchange): Reply | "again" {
     const { mender, streams } = this.#o;
     const limit = lineLimitOf(message);
     if (limit !== undefined) mender.lineMaxBytes = limit;
-    const refusals = readRefusals(message);
-    const { buffer, from, count, verdicts } = exchange;
-    let marked = 0;
-    for (let i = 0, at = from; i < count; at += totalOf(buffer, at), i++) {
-      if (verdicts[i] !== Verdict.none) continue;
-      const stream = streams.get(streamOf(buffer, at));
-      const judged = {
-        second: secondOf(buffer, at),
-        nanos: nanosOf(buffer, at),
-        lineBytes: lineBytesOf(buffer, at),
-        labels: stream.text,
-      };
-      const refused = refusals.find(({ applies }) => applies(judged));
-      if (refused === undefined) continue;
-      marked++;
-      // The stream with the fewest labels has no room either: there will be some when others have been silent for a while.
-      const isFull = refused.type === "too_many_streams" && stream.labels.size === 1;
-      verdicts[i] = isFull ? Verdict.waiting : Verdict.mendable;
-      exchange.statuses[i] = isFull ? 429 : 400;
-      exchange.types.set(i, refused.type);
-      exchange.reasonsOfTypes.set(refused.type, refused.reason);
-    }
-    if (marked > 0) return "again";
+    if (markRefused(exchange, message, streams) > 0) return "again";
     return halve("content", 400, type, message.trim().slice(0, 400));
   }
 

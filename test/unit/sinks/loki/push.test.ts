@@ -39,9 +39,10 @@ class StandIn {
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
       request.on("end", () => {
         this.headers = request.headers;
-        const lines = readPush(unsnappy(Buffer.concat(chunks))).flatMap(({ entries }) =>
-          entries.map(({ line }) => String(line)),
-        );
+        const streams = readPush(unsnappy(Buffer.concat(chunks)));
+        // Of several streams Loki would say only what became of the last one.
+        if (streams.length !== 1) throw new Error(`${streams.length} streams in one push`);
+        const lines = streams[0].entries.map(({ line }) => String(line));
         const [status, body = ""] = this.answer(lines, this.pushes.push(lines) - 1) ?? [204];
         if (status === 204) this.taken.push(...lines);
         response.writeHead(status).end(body);
@@ -68,6 +69,7 @@ async function deliver(
   lines: readonly string[],
   answer: StandIn["answer"],
   changes: Partial<LokiConfig> = {},
+  pathOf: (line: number) => string = () => "/logs/a.log",
 ): Promise<Delivered> {
   const server = new StandIn();
   server.answer = answer;
@@ -128,10 +130,10 @@ async function deliver(
   const batch = new Batch(0, Buffer.alloc(1 << 20));
   const encoder = createRecordEncoder({ format: "auto", timezone: "UTC", fields: {} });
   const lane = new Lane();
-  for (const text of lines) {
+  for (const [index, text] of lines.entries()) {
     const bytes = Buffer.from(`${text}\n`);
     const from = batch.count === 0 ? 0 : batch.to[batch.count - 1];
-    const line = Object.assign(new Line(), { bytes, end: bytes.length - 1, offset: from, path: "/logs/a.log", lane });
+    const line = Object.assign(new Line(), { bytes, end: bytes.length - 1, offset: from, path: pathOf(index), lane });
     Object.assign(line, { fileKey: KEY, fallbackTime: new Date().toISOString() });
     const i = batch.count++;
     batch.starts[i] = batch.length;
@@ -205,6 +207,20 @@ describe("a push", () => {
     );
     expect(outcomes).toEqual([Outcome.delivered, Outcome.deadLettered, Outcome.delivered]);
     expect(letters).toEqual([words]);
+  });
+
+  test("has one stream; when one of several has to wait, those that were taken do not go out again", async () => {
+    const words =
+      "Per stream rate limit exceeded (limit: 100MB/sec) while attempting to ingest for stream '{x}' totaling 1KB";
+    const { outcomes, server } = await deliver(
+      LINES,
+      (_lines, push) => (push === 1 ? [429, words] : undefined),
+      { labels: { job: "{name}" } },
+      (line) => `/logs/app-${line % 2}.log`,
+    );
+    expect(outcomes).toEqual(ALL);
+    expect(server.pushes.map((lines) => lines.length)).toEqual([4, 4, 4]);
+    expect(server.taken.toSorted()).toEqual(LINES);
   });
 
   test("with old lines: where they are put is decided once, before they go out again", async () => {
