@@ -7,7 +7,7 @@ import {
 } from "../../core/loki-limits.ts";
 import { deliveryMemory } from "../memory.ts";
 import { repairBufferBytes } from "../repair.ts";
-import { Packer } from "./pack.ts";
+import { SnappyPacker } from "./pack.ts";
 
 /** Largest body before compression of each lane, the repairs' last: a push ends behind the record that makes it large enough. */
 export function bodyBytes({ batch }: Pick<LokiConfig, "batch">, maxRecordBytes: number): number[] {
@@ -19,7 +19,7 @@ export function bodyBytes({ batch }: Pick<LokiConfig, "batch">, maxRecordBytes: 
 
 /** Every byte that a Loki sink can hold beside its batches, by name. */
 export function lokiMemory(config: LokiConfig, maxRecordBytes: number): readonly PlanLine[] {
-  const packers = bodyBytes(config, maxRecordBytes).reduce((sum, bytes) => sum + Packer.plannedBytes(bytes), 0);
+  const packers = bodyBytes(config, maxRecordBytes).reduce((sum, bytes) => sum + SnappyPacker.plannedBytes(bytes), 0);
   return [
     { name: "compressed pushes", bytes: packers },
     { name: "streams", bytes: LOKI_STREAMS_MAX * LOKI_STREAM_BYTES },

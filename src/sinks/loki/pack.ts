@@ -1,9 +1,9 @@
 import { setImmediate } from "node:timers/promises";
-import { LOKI_PUSH_MAX_BYTES } from "../../core/loki-limits.ts";
 import { copySpan, Window } from "../../core/window.ts";
 import type { Exchange } from "../exchange.ts";
+import { Choice, entryBytes, secondAt, type Selection, timeBytes } from "./choice.ts";
 import { HEADER_BYTES, Place } from "./entry.ts";
-import { Tag, varintBytes, VARINT_MAX_BYTES, writeVarint } from "./proto.ts";
+import { Tag, varintBytes, writeVarint } from "./proto.ts";
 import { compressBlock, SNAPPY_BLOCK_BYTES, snappyMaxBytes, writeSnappyLength } from "./snappy.ts";
 import type { Streams } from "./streams.ts";
 
@@ -12,45 +12,29 @@ const BLOCKS_PER_SLICE = 6;
 /** Most bytes that stand before the line of an entry: three lengths, the time and five tags. */
 const ENTRY_HEAD_MAX_BYTES = 48;
 
-/** Which records of a request may go out. */
-export interface Selection {
-  /** By position. */
-  readonly includes: (position: number) => boolean;
-  /** The server does not take structured metadata. */
-  readonly withoutMetadata: boolean;
+/** Makes bodies of pushes. One per request in flight; what it returns is valid until it is asked again. */
+export interface Packer {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Says which records they are made of. */
+  readonly choice: Choice;
+  /** The body for what was chosen; undefined when that is too large. */
+  pack(exchange: Exchange, selection: Selection): Promise<Buffer | undefined>;
 }
 
 /**
  * Makes the body of a push out of records: protobuf, compressed with snappy. Both are written piece by piece into memory of
  * its own that is taken once, one per request in flight; the protobuf never exists as a whole.
- *
- * A push has the records of one stream. Loki takes pushes of several, but its ingester answers with what became of the last
- * one only: that it refused others (too fast, too far behind, one stream too many) is not said, and they would be lost.
  */
-export class Packer {
+export class SnappyPacker implements Packer {
+  readonly headers: Readonly<Record<string, string>> = { "content-type": "application/x-protobuf" };
+  readonly choice: Choice = new Choice();
   readonly #streams: Streams;
   readonly #maxBodyBytes: number;
   readonly #out: Buffer;
   readonly #block: Buffer = Buffer.alloc(SNAPPY_BLOCK_BYTES);
   readonly #to = new Window(this.#block);
-  readonly #from = new Window();
   #used = 0;
   #end = 0;
-  /** Position of the first record that goes out, and where it is. */
-  #first = 0;
-  #firstAt = 0;
-  /** Records from this position on go out with later pushes. */
-  end = 0;
-  /** Bytes of the stream: its labels and entries. */
-  #streamBytes = 0;
-  /** The stream that the last body was for; -1 when there was nothing to send. */
-  stream = -1;
-  /** There are further records, of other streams or too many of this one: they go out with pushes of their own. */
-  hasOthers = false;
-  /** Bytes of the last body before compression. */
-  bodyBytes = 0;
-  /** Bytes of lines and metadata in it, as Loki counts them for its rate limits. */
-  contentBytes = 0;
 
   /** `bodyBytes`: the largest body before compression. */
   constructor(streams: Streams, bodyBytes: number) {
@@ -64,55 +48,20 @@ export class Packer {
     return snappyMaxBytes(bodyBytes) + SNAPPY_BLOCK_BYTES;
   }
 
-  /** Chooses the stream of the first of these records and adds up what the body for it takes; false when it is too large. */
-  measure({ buffer, from, count }: Exchange, { includes, withoutMetadata }: Selection): boolean {
-    this.#from.set(buffer);
-    const { view } = this.#from;
-    let stream = -1;
-    this.hasOthers = false;
-    this.end = count;
-    let entriesBytes = 0;
-    let contentBytes = 0;
-    for (let position = 0, at = from; position < count; position++) {
-      const total = view.getUint32(at + Place.total, true);
-      if (includes(position)) {
-        const own = view.getUint32(at + Place.stream, true);
-        if (stream < 0) {
-          stream = own;
-          this.#first = position;
-          this.#firstAt = at;
-        }
-        if (own === stream && this.end === count) {
-          const bytes = entryBytes(view, at, withoutMetadata);
-          entriesBytes += 1 + varintBytes(bytes) + bytes;
-          contentBytes += total - HEADER_BYTES;
-          if (entriesBytes >= LOKI_PUSH_MAX_BYTES) this.end = position + 1;
-        } else this.hasOthers = true;
-      }
-      at += total;
-    }
-    this.stream = stream;
-    this.contentBytes = contentBytes;
-    this.bodyBytes = 0;
-    if (stream < 0) return true;
-    const { length } = this.#streams.get(stream).bytes;
-    this.#streamBytes = 1 + varintBytes(length) + length + entriesBytes;
-    this.bodyBytes = 1 + varintBytes(this.#streamBytes) + this.#streamBytes;
-    return this.bodyBytes <= this.#maxBodyBytes;
-  }
-
-  /** The body that was measured, valid until the next call; undefined when there is nothing to send. */
   async pack({ buffer }: Exchange, { includes, withoutMetadata }: Selection): Promise<Buffer | undefined> {
-    const { stream } = this;
-    if (stream < 0) return undefined;
-    const { view } = this.#from;
+    const { choice } = this;
+    const { records, stream, first, firstAt, end } = choice;
+    const { view } = records;
+    const labels = this.#streams.get(stream).bytes;
+    const streamBytes = 1 + varintBytes(labels.length) + labels.length + choice.entriesBytes;
+    const bodyBytes = 1 + varintBytes(streamBytes) + streamBytes;
+    if (bodyBytes > this.#maxBodyBytes) return undefined;
     this.#used = 0;
-    this.#end = writeSnappyLength(this.bodyBytes, this.#out, 0);
-    this.#putStream(stream);
+    this.#end = writeSnappyLength(bodyBytes, this.#out, 0);
+    this.#putStream(labels, streamBytes);
     let blockEnd = this.#end;
     let blocks = 0;
-    let at = this.#firstAt;
-    for (let position = this.#first; position < this.end; position++) {
+    for (let position = first, at = firstAt; position < end; position++) {
       const total = view.getUint32(at + Place.total, true);
       if (view.getUint32(at + Place.stream, true) === stream && includes(position)) {
         this.#putEntry(buffer, at, withoutMetadata);
@@ -127,19 +76,18 @@ export class Packer {
     return this.#out.subarray(0, this.#end);
   }
 
-  #putStream(stream: number): void {
-    const labels = this.#streams.get(stream).bytes;
-    this.#makeRoom(2 * (1 + VARINT_MAX_BYTES));
+  #putStream(labels: Buffer, bytes: number): void {
     const block = this.#block;
     block[this.#used++] = Tag.first;
-    this.#used = writeVarint(this.#streamBytes, block, this.#used);
+    this.#used = writeVarint(bytes, block, this.#used);
     block[this.#used++] = Tag.first;
     this.#used = writeVarint(labels.length, block, this.#used);
     this.#putBytes(labels, 0, labels.length);
   }
 
   #putEntry(buffer: Buffer, at: number, withoutMetadata: boolean): void {
-    const { view } = this.#from;
+    const { records } = this.choice;
+    const { view } = records;
     const total = view.getUint32(at + Place.total, true);
     const lineBytes = view.getUint32(at + Place.lineBytes, true);
     const second = secondAt(view, at);
@@ -162,7 +110,7 @@ export class Packer {
     block[p++] = Tag.second;
     p = writeVarint(lineBytes, block, p);
     // Line and metadata stand behind each other as they do in an entry.
-    if (end - start <= SNAPPY_BLOCK_BYTES - p) this.#used = copySpan(this.#from, start, end, this.#to, p);
+    if (end - start <= SNAPPY_BLOCK_BYTES - p) this.#used = copySpan(records, start, end, this.#to, p);
     else {
       this.#used = p;
       this.#putBytes(buffer, start, end);
@@ -188,21 +136,4 @@ export class Packer {
     if (this.#used > 0) this.#end = compressBlock(this.#to.view, this.#used, this.#out, this.#end);
     this.#used = 0;
   }
-}
-
-/** Bytes of an entry without its own tag and length. */
-function entryBytes(view: DataView, at: number, withoutMetadata: boolean): number {
-  const lineBytes = view.getUint32(at + Place.lineBytes, true);
-  const rest = withoutMetadata ? lineBytes : view.getUint32(at + Place.total, true) - HEADER_BYTES;
-  return 2 + timeBytes(secondAt(view, at), view.getUint32(at + Place.nanos, true)) + 1 + varintBytes(lineBytes) + rest;
-}
-
-function secondAt(view: DataView, at: number): number {
-  const high = view.getUint32(at + Place.second + 4, true);
-  const low = view.getUint32(at + Place.second, true);
-  return high === 0 ? low : high * 0x1_0000_0000 + low;
-}
-
-function timeBytes(second: number, nanos: number): number {
-  return 1 + varintBytes(second) + (nanos > 0 ? 1 + varintBytes(nanos) : 0);
 }

@@ -11,10 +11,11 @@ import type { Carrier, Transfer } from "../http/carrier.ts";
 import { ErrorBody } from "../http/error-body.ts";
 import { describeFailure, retryAfterMs } from "../http/failure.ts";
 import { lineOf, nanosOf, secondOf } from "./entry.ts";
+import type { Choice, Selection } from "./choice.ts";
 import { letWait, markDelivered, markRefused } from "./marks.ts";
 import type { Mender } from "./mending.ts";
 import { type Pace, streamRefusal } from "./pace.ts";
-import type { Packer, Selection } from "./pack.ts";
+import type { Packer } from "./pack.ts";
 import { describeAnswer } from "./problem.ts";
 import { lineLimitOf, refusesMetadata, typeOfRefusal } from "./refusal.ts";
 import type { Streams } from "./streams.ts";
@@ -57,7 +58,7 @@ export class PushDestination implements Destination {
   }
 
   /**
-   * Sends the records of one stream after the other (`pack.ts` says why). Loki takes some entries of a push and refuses others.
+   * Sends the records of one stream after the other (`choice.ts` says why). Loki takes some entries of a push and refuses others.
    * Those it refuses are told apart as far as its words are certain, and the rest is sent again, until it takes all of it: what
    * it has already it has only once. Where its words tell nothing, the request is halved, down to one record.
    */
@@ -90,32 +91,31 @@ export class PushDestination implements Destination {
       withoutMetadata: this.#withoutMetadata,
     };
     const packer = packers[lane];
-    if (!packer.measure(exchange, selection)) return halve("size", 413, "content_too_large", "the push is too large");
+    const { choice, headers } = packer;
+    choice.choose(exchange, selection);
+    if (choice.stream < 0) return { kind: "answered" };
     const body = await packer.pack(exchange, selection);
-    if (body === undefined) return { kind: "answered" };
+    if (body === undefined) return halve("size", 413, "content_too_large", "the push is too large");
     const nowMs = clock.monotonicMs();
-    const waitMs = streams.turnMs(packer.stream, packer.contentBytes, nowMs);
+    const waitMs = streams.turnMs(choice.stream, choice.contentBytes, nowMs);
     if (waitMs > 0) await pause(waitMs, signal);
-    await pace.wait(packer.contentBytes, signal);
+    await pace.wait(choice.contentBytes, signal);
     const errorBody = new ErrorBody(ERROR_BODY_MAX_BYTES);
     const transfer = await carrier.send(
       {
         method: "POST",
         path: PATH,
-        headers: {
-          "content-type": "application/x-protobuf",
-          ...(tenant === undefined ? {} : { "x-scope-orgid": tenant }),
-        },
+        headers: { ...headers, ...(tenant === undefined ? {} : { "x-scope-orgid": tenant }) },
         body,
         leaving: exchange.leaving,
       },
       () => (chunk) => errorBody.write(chunk),
       signal,
     );
-    return this.#read(transfer, errorBody, exchange, packer);
+    return this.#read(transfer, errorBody, exchange, choice);
   }
 
-  #read(transfer: Transfer, errorBody: ErrorBody, exchange: Exchange, packer: Packer): Attempt {
+  #read(transfer: Transfer, errorBody: ErrorBody, exchange: Exchange, choice: Choice): Attempt {
     const { carrier, clock, pace } = this.#o;
     const { origin } = transfer;
     if (transfer.kind === "failed") {
@@ -125,8 +125,8 @@ export class PushDestination implements Destination {
     const { status, headers } = transfer;
     if (status === 204 || (status === 200 && errorBody.text === "")) {
       pace.taken();
-      markDelivered(exchange, packer.stream, packer.end, status);
-      return packer.hasOthers ? "taken" : { kind: "answered" };
+      markDelivered(exchange, choice.stream, choice.end, status);
+      return choice.hasOthers ? "taken" : { kind: "answered" };
     }
     const message = carrier.credentials.redact(errorBody.text);
     const problem = describeAnswer(status, message.trim(), origin);
@@ -138,7 +138,7 @@ export class PushDestination implements Destination {
     if (status === 429 && type !== undefined) return this.#readRefusals(message, type, exchange);
     const waitMs = retryAfterMs(headers, clock);
     if (status === 429) {
-      const isTooMuch = this.#slowDown(message, packer.contentBytes);
+      const isTooMuch = this.#slowDown(message, choice.contentBytes);
       if (exchange.count > 1 && isTooMuch === true) return halve("size", status, "push_too_large", message.trim());
       const isPaced = isTooMuch !== undefined && this.#knowsLimit;
       this.#knowsLimit ||= isTooMuch !== undefined;

@@ -11,7 +11,7 @@ import { Labels } from "./labels.ts";
 import { bodyBytes } from "./memory.ts";
 import { Mender } from "./mending.ts";
 import { Pace } from "./pace.ts";
-import { Packer } from "./pack.ts";
+import { SnappyPacker } from "./pack.ts";
 import { PushDestination } from "./push.ts";
 import { Streams } from "./streams.ts";
 import { LokiWire } from "./wire.ts";
@@ -39,7 +39,7 @@ export function createLokiSink(options: LokiSinkOptions): ReplayingSink {
   // The last one is for dead letters of files that no input names any more.
   const labels = [...inputs, undefined].map((input) => new Labels(config, input, serviceName));
   const wire = new LokiWire({ config, labels, streams, clock, podName });
-  const packers = bodyBytes(config, maxRecordBytes).map((bytes) => new Packer(streams, bytes));
+  const packers = bodyBytes(config, maxRecordBytes).map((bytes) => new SnappyPacker(streams, bytes));
   const mender = new Mender(streams, clock);
   const pace = new Pace(clock);
   const deliverer = new Deliverer({

@@ -7,7 +7,7 @@ import { createRecordEncoder } from "../../../../src/records/encoder.ts";
 import { Exchange } from "../../../../src/sinks/exchange.ts";
 import { streamOf, totalOf } from "../../../../src/sinks/loki/entry.ts";
 import { Labels } from "../../../../src/sinks/loki/labels.ts";
-import { Packer } from "../../../../src/sinks/loki/pack.ts";
+import { SnappyPacker } from "../../../../src/sinks/loki/pack.ts";
 import { Streams } from "../../../../src/sinks/loki/streams.ts";
 import { LokiWire } from "../../../../src/sinks/loki/wire.ts";
 import { type PushedStream, readPush, unsnappy } from "../../../support/loki-push.ts";
@@ -26,7 +26,7 @@ interface Written {
 class Rig {
   readonly streams = new Streams("loki", silent);
   readonly wire: LokiWire;
-  readonly packer = new Packer(this.streams, 4 << 20);
+  readonly packer = new SnappyPacker(this.streams, 4 << 20);
   readonly encoder = createRecordEncoder({ format: "auto", timezone: "UTC", fields: {}, maxLineBytes: 1 << 20 });
   readonly buffer = Buffer.alloc(4 << 20);
   readonly exchange = new Exchange(0);
@@ -72,16 +72,17 @@ class Rig {
     for (;;) {
       const isLeft = (position: number): boolean => !done.has(position) && includes(position);
       const selection = { includes: isLeft, withoutMetadata: false };
-      if (!this.packer.measure(this.exchange, selection)) throw new Error("it is too large");
+      const { choice } = this.packer;
+      choice.choose(this.exchange, selection);
+      if (choice.stream < 0) return pushed;
       const body = await this.packer.pack(this.exchange, selection);
-      if (body === undefined) return pushed;
+      if (body === undefined) throw new Error("it is too large");
       const plain = unsnappy(body);
-      if (plain.length !== this.packer.bodyBytes) throw new Error(`${plain.length} bytes`);
       const streams = readPush(plain);
       if (streams.length !== 1) throw new Error(`${streams.length} streams in one push`);
       pushed.push(streams[0]);
-      for (let i = 0; i < this.packer.end; i++) if (this.#streamAt(i) === this.packer.stream) done.add(i);
-      if (!this.packer.hasOthers) return pushed;
+      for (let i = 0; i < choice.end; i++) if (this.#streamAt(i) === choice.stream) done.add(i);
+      if (!choice.hasOthers) return pushed;
     }
   }
 
