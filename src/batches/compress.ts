@@ -23,14 +23,29 @@ export class GzipCompressor implements Compressor {
     this.#gzip.on("error", (error: Error) => this.#failed?.(error));
   }
 
-  compress(source: Buffer, from: number, to: number): Promise<Buffer | undefined> {
+  async compress(source: Buffer, from: number, to: number): Promise<Buffer | undefined> {
+    this.begin();
+    return this.end(source.subarray(from, to));
+  }
+
+  begin(): void {
     this.#first = undefined;
     this.#length = 0;
     this.#overflowed = false;
     Reflect.set(this.#gzip, "_outOffset", 0);
+  }
+
+  add(piece: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#failed = reject;
-      this.#gzip.write(source.subarray(from, to));
+      this.#gzip.write(piece, () => resolve());
+    });
+  }
+
+  end(last: Buffer): Promise<Buffer | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#failed = reject;
+      this.#gzip.write(last);
       this.#gzip.flush(constants.Z_FINISH, () => {
         this.#gzip.reset();
         resolve(this.#result());

@@ -27,6 +27,7 @@ export function lokiSink(sink: Parsed, name: string, where: Path, replaced: Repl
     labels: sink.labels,
     line: sink.line,
     structuredMetadata: sink.structured_metadata,
+    encoding: sink.encoding,
     batch: {
       maxBytes: sink.batch.max_bytes ?? BATCH_MAX_BYTES,
       maxAgeMs: sink.batch.max_age,

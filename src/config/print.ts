@@ -82,6 +82,7 @@ function sink(config: SinkConfig): object {
       labels: escapeAll(config.labels),
       line: config.line,
       structured_metadata: config.structuredMetadata,
+      encoding: config.encoding,
       batch: { ...batch, in_flight: config.batch.inFlight },
       dead_letters: deadLetters,
     };

@@ -136,6 +136,13 @@ export const loki = v.strictObject({
     ),
     true,
   ),
+  encoding: v.optional(
+    key(
+      oneOf(["protobuf", "json"]),
+      "How pushes are written: protobuf with snappy, or JSON with gzip for what stands before a Loki and reads nothing else; that takes more processor time.",
+    ),
+    "protobuf",
+  ),
   batch: v.optional(v.strictObject({ max_bytes: maxBytes, max_age: maxAge, in_flight: inFlight }), {}),
   dead_letters: deadLetters,
 });

@@ -85,6 +85,8 @@ export interface LokiConfig {
   readonly labels: Readonly<Record<string, string>>;
   readonly line: "original" | "record";
   readonly structuredMetadata: boolean;
+  /** How pushes are written: protobuf with snappy, or JSON with gzip. */
+  readonly encoding: "protobuf" | "json";
   readonly batch: BatchConfig;
   readonly deadLetters: DeadLettersConfig;
 }

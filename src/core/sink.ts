@@ -44,6 +44,10 @@ export class DocumentWire implements Wire {
 export interface Compressor {
   /** The gzip member of source[from, to), valid until the next call; undefined when it is no smaller than its memory. */
   compress(source: Buffer, from: number, to: number): Promise<Buffer | undefined>;
+  /** The same, for what is written in pieces: `begin`, any number of pieces, each of which is kept until it was added, and the last one. */
+  begin(): void;
+  add(piece: Buffer): Promise<void>;
+  end(last: Buffer): Promise<Buffer | undefined>;
   close(): void;
 }
 

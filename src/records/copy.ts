@@ -1,3 +1,4 @@
+import { escapeSpan } from "../core/escape.ts";
 import { copySpan, WIDTH, Window } from "../core/window.ts";
 
 export { copySpan, Window };
@@ -5,8 +6,6 @@ export { copySpan, Window };
 const BILLION = 1e9;
 
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const HEX = Buffer.from("0123456789abcdef");
 
 /** A text that is written again and again. */
 export class Constant {
@@ -24,33 +23,11 @@ export function copyConstant(text: Constant, out: Window, at: number): number {
   return copySpan(text.source, 0, text.length, out, at);
 }
 
-/** 0 for what may stand in a JSON text as it is, else the letter behind the backslash (`u` for those that have none). */
-const ESCAPE = new Uint8Array(256).fill(0x75, 0, 0x20);
-for (const [char, letter] of ['""', "\\\\", "\bb", "\ff", "\nn", "\rr", "\tt"]) {
-  ESCAPE[char.charCodeAt(0)] = letter.charCodeAt(0);
-}
-
 /** Writes source[start, end), valid UTF-8, as a JSON text in quotes: at most six bytes for each. */
 export function quoteSpan(source: Window, start: number, end: number, out: Window, at: number): number {
-  const from = source.bytes;
   const to = out.bytes;
   to[at++] = QUOTE;
-  for (let p = start; p < end; p++) {
-    const c = from[p];
-    const letter = ESCAPE[c];
-    if (letter === 0) {
-      to[at++] = c;
-      continue;
-    }
-    to[at++] = BACKSLASH;
-    to[at++] = letter;
-    if (letter === 0x75) {
-      to[at++] = 0x30;
-      to[at++] = 0x30;
-      to[at++] = HEX[c >> 4]!;
-      to[at++] = HEX[c & 15]!;
-    }
-  }
+  at = escapeSpan(source.bytes, start, end, to, at);
   to[at++] = QUOTE;
   return at;
 }

@@ -54,7 +54,17 @@ export function createSink(options: CreateSinkOptions): Sink | ReplayingSink {
     onDrop: (letters) => source.lose(letters),
   });
   if (config.type === "loki") {
-    return createLokiSink({ config, ...options.surroundings, source, deadLetters, maxRecordBytes, log, clock });
+    const { surroundings } = options;
+    return createLokiSink({
+      config,
+      ...surroundings,
+      source,
+      deadLetters,
+      createCompressor,
+      maxRecordBytes,
+      log,
+      clock,
+    });
   }
   const count = config.batch.compression === "gzip" ? config.batch.inFlight : 0;
   const compressors = Array.from({ length: count }, () => createCompressor(compressedBytes(config)));

@@ -38,6 +38,28 @@ export function unsnappy(bytes: Buffer): Buffer {
   return out;
 }
 
+const JSON_BEGIN = Buffer.from('{"streams":[');
+
+/** The streams of a push in either of its forms, without gzip. */
+export function readAnyPush(body: Buffer): PushedStream[] {
+  return body.subarray(0, 12).equals(JSON_BEGIN) ? readJsonPush(body) : readPush(unsnappy(body));
+}
+
+type JsonEntry = readonly [time: string, line: string, metadata?: Readonly<Record<string, string>>];
+
+function readJsonPush(body: Buffer): PushedStream[] {
+  const { streams } = JSON.parse(body.toString()) as {
+    readonly streams: readonly { readonly stream: Readonly<Record<string, string>>; readonly values: JsonEntry[] }[];
+  };
+  return streams.map(({ stream, values }) => {
+    const labels = Object.entries(stream).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return {
+      labels: `{${labels.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(", ")}}`,
+      entries: values.map(([time, line, metadata = {}]) => ({ time: BigInt(time), line: Buffer.from(line), metadata })),
+    };
+  });
+}
+
 /** The streams of a push, decompressed. */
 export function readPush(body: Buffer): PushedStream[] {
   return fields(body).map(([field, value]) => {

@@ -26,15 +26,15 @@ const QUICK = { BACKOFF_FIRST_MS: 20, BACKOFF_MAX_MS: 100 };
 /** A scenario is over within the patience of a test, however seldom this waits. */
 const STORM = 20;
 
-/** Declares the tests of a kind of sink. */
-export function holdToConformance(kind: SinkKind): void {
+/** Declares the tests of a kind of sink. `how` tells apart those of one kind. */
+export function holdToConformance(kind: SinkKind, how = ""): void {
   const groups = {
     connections: connections(kind),
     strangers: strangers(kind),
     refusals: refusals(kind),
     forms: forms(kind),
   };
-  describe.each(Object.entries(groups))(`${kind.type}: %s`, (_group, table) => {
+  describe.each(Object.entries(groups))(`${kind.type}${how}: %s`, (_group, table) => {
     test.concurrent.for(Object.entries(table))("%s", async ([, scenario], { expect }) => play(scenario, expect, kind));
   });
 }

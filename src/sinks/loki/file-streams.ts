@@ -7,6 +7,8 @@ import type { Streams } from "./streams.ts";
 /** The streams of one file. Which of them a record goes to follows from what was decided and from the record's offset. */
 export class FileStreams {
   readonly labels: ReadonlyMap<string, string>;
+  /** There are too many streams: it has none of its own labels. */
+  readonly isCrowdedOut: boolean;
   /** What goes where this file's records go. */
   flow: Flow;
   /** Offset at which it was last decided that they go to streams of the file alone. */
@@ -20,12 +22,20 @@ export class FileStreams {
   #part = 0;
   #number: number;
 
-  constructor(streams: Streams, labels: ReadonlyMap<string, string>, fileKey: string, seed: number) {
+  /** `mayBeThere`: some of it may have been sent before this process began. */
+  constructor(
+    streams: Streams,
+    labels: ReadonlyMap<string, string>,
+    fileKey: string,
+    seed: number,
+    mayBeThere = false,
+  ) {
     this.labels = labels;
     this.#streams = streams;
     this.#fileKey = fileKey;
     this.#seed = seed;
-    this.#number = streams.numberOf(labels);
+    this.#number = streams.numberOf(labels, mayBeThere);
+    this.isCrowdedOut = streams.get(this.#number).labels.size < labels.size;
     this.flow = streams.flowOf(this.#number);
   }
 

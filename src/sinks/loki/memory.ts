@@ -1,4 +1,5 @@
 import type { LokiConfig, PlanLine } from "../../core/config.ts";
+import { DEFLATE_STATE_BYTES } from "../../core/delivery-limits.ts";
 import {
   LOKI_PUSH_LABELS_BYTES,
   LOKI_PUSH_MAX_BYTES,
@@ -8,6 +9,7 @@ import {
 import { deliveryMemory } from "../memory.ts";
 import { repairBufferBytes } from "../repair.ts";
 import { SnappyPacker } from "./pack.ts";
+import { JSON_PIECE_BYTES } from "./pack-json.ts";
 
 /** Largest body before compression of each lane, the repairs' last: a push ends behind the record that makes it large enough. */
 export function bodyBytes({ batch }: Pick<LokiConfig, "batch">, maxRecordBytes: number): number[] {
@@ -19,9 +21,12 @@ export function bodyBytes({ batch }: Pick<LokiConfig, "batch">, maxRecordBytes: 
 
 /** Every byte that a Loki sink can hold beside its batches, by name. */
 export function lokiMemory(config: LokiConfig, maxRecordBytes: number): readonly PlanLine[] {
-  const packers = bodyBytes(config, maxRecordBytes).reduce((sum, bytes) => sum + SnappyPacker.plannedBytes(bytes), 0);
+  const bodies = bodyBytes(config, maxRecordBytes);
+  const isJson = config.encoding === "json";
+  const bytesOf = (bytes: number): number => (isJson ? bytes + JSON_PIECE_BYTES : SnappyPacker.plannedBytes(bytes));
   return [
-    { name: "compressed pushes", bytes: packers },
+    { name: "compressed pushes", bytes: bodies.reduce((sum, bytes) => sum + bytesOf(bytes), 0) },
+    ...(isJson ? [{ name: "deflate state", bytes: bodies.length * DEFLATE_STATE_BYTES }] : []),
     { name: "streams", bytes: LOKI_STREAMS_MAX * LOKI_STREAM_BYTES },
     ...deliveryMemory(config, maxRecordBytes),
   ];

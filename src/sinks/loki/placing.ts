@@ -41,6 +41,7 @@ export class Placer {
   }
 
   #reconsider(course: Course, placements: Placements, offset: number, file: FileStreams, second: number): Course {
+    if (file.isCrowdedOut) return this.#decide(courseOf("service", 1), placements, offset);
     const block = Math.floor(offset / LOKI_PART_BYTES);
     if (second !== this.#lastSecond || block !== file.block) {
       this.#lastSecond = second;
@@ -60,8 +61,11 @@ export class Placer {
     const maxParts = this.#streams.isCrowded ? course.parts : choice === "own" ? LOKI_PARTS_MAX / 4 : LOKI_PARTS_MAX;
     const parts = file.flow.look(this.#clock.monotonicMs(), this.#streams.flowShare, maxParts);
     if (!isOther && parts === course.parts) return course;
-    const next = courseOf(choice, parts);
-    placements.decide({ from: offset, what: "stream", value: next.text });
-    return next;
+    return this.#decide(courseOf(choice, parts), placements, offset);
+  }
+
+  #decide(course: Course, placements: Placements, offset: number): Course {
+    placements.decide({ from: offset, what: "stream", value: course.text });
+    return course;
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { InputConfig, LokiConfig } from "../../core/config.ts";
 import type { Log } from "../../core/log.ts";
-import type { RecordSource } from "../../core/sink.ts";
+import type { Compressor, RecordSource } from "../../core/sink.ts";
 import type { DeadLetters } from "../dead-letters.ts";
 import { Deliverer } from "../deliver.ts";
 import { Carrier, type CarrierTimes, carrierTimes } from "../http/carrier.ts";
@@ -11,7 +11,8 @@ import { Labels } from "./labels.ts";
 import { bodyBytes } from "./memory.ts";
 import { Mender } from "./mending.ts";
 import { Pace } from "./pace.ts";
-import { SnappyPacker } from "./pack.ts";
+import { type Packer, SnappyPacker } from "./pack.ts";
+import { JsonPacker } from "./pack-json.ts";
 import { PushDestination } from "./push.ts";
 import { Streams } from "./streams.ts";
 import { LokiWire } from "./wire.ts";
@@ -23,6 +24,8 @@ export interface LokiSinkOptions {
   readonly podName: string | undefined;
   readonly source: RecordSource;
   readonly deadLetters: DeadLetters;
+  /** Makes a compressor with that much memory for its results. */
+  readonly createCompressor: (outputBytes: number) => Compressor;
   /** Largest record on the wire, in any form. */
   readonly maxRecordBytes: number;
   readonly log: Log;
@@ -39,7 +42,13 @@ export function createLokiSink(options: LokiSinkOptions): ReplayingSink {
   // The last one is for dead letters of files that no input names any more.
   const labels = [...inputs, undefined].map((input) => new Labels(config, input, serviceName));
   const wire = new LokiWire({ config, labels, streams, clock, podName });
-  const packers = bodyBytes(config, maxRecordBytes).map((bytes) => new SnappyPacker(streams, bytes));
+  const compressors: Compressor[] = [];
+  const packers = bodyBytes(config, maxRecordBytes).map((bytes): Packer => {
+    if (config.encoding === "protobuf") return new SnappyPacker(streams, bytes);
+    const compressor = options.createCompressor(bytes);
+    compressors.push(compressor);
+    return new JsonPacker(streams, compressor);
+  });
   const mender = new Mender(streams, clock);
   const pace = new Pace(clock);
   const deliverer = new Deliverer({
@@ -67,6 +76,7 @@ export function createLokiSink(options: LokiSinkOptions): ReplayingSink {
     async stop() {
       await deliverer.stop();
       carrier.close();
+      for (const compressor of compressors) compressor.close();
       await deadLetters.close();
     },
   };

@@ -55,13 +55,16 @@ export class Streams {
     return this.#streams[number];
   }
 
-  /** The number of the stream with these labels. When there are too many, those of one service share a stream. */
-  numberOf(labels: ReadonlyMap<string, string>): number {
+  /**
+   * The number of the stream with these labels. When there are too many, those of one service share a stream; not where records
+   * may have gone to theirs already.
+   */
+  numberOf(labels: ReadonlyMap<string, string>, mayBeThere = false): number {
     const text = labelText(labels);
     const known = this.#numbers.get(text);
     if (known !== undefined) return known;
     const service = labels.get(SERVICE_LABEL);
-    if (this.#streams.length >= LOKI_STREAMS_MAX && labels.size > 1 && service !== undefined) {
+    if (!mayBeThere && this.#streams.length >= LOKI_STREAMS_MAX && labels.size > 1 && service !== undefined) {
       this.#warn();
       return this.numberOf(new Map([[SERVICE_LABEL, service]]));
     }

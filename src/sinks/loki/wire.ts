@@ -105,7 +105,7 @@ export class LokiWire implements Wire {
       path: line.path,
       input: line.input,
       seed,
-      streams: new FileStreams(streams, labels, line.fileKey, seed),
+      streams: new FileStreams(streams, labels, line.fileKey, seed, line.placements?.isOpen(line.offset) === false),
       metadata: new FileMetadata({ file: line.path.toWellFormed(), pod: podName }),
     });
   }

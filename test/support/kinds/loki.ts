@@ -1,5 +1,5 @@
 import type { Arrival, ItemOf } from "../bulk-store.ts";
-import { readPush, unsnappy } from "../loki-push.ts";
+import { readAnyPush } from "../loki-push.ts";
 import { SequenceSet } from "../sequence-set.ts";
 import type { Answer, SinkKind, Store } from "../sink-kind.ts";
 
@@ -20,7 +20,7 @@ export const lokiKind: SinkKind = {
     response.writeHead(404).end();
   },
 
-  countIn: (body) => readPush(unsnappy(body)).reduce((sum, { entries }) => sum + entries.length, 0),
+  countIn: (body) => readAnyPush(body).reduce((sum, { entries }) => sum + entries.length, 0),
   answersWithBody: false,
   keepsOnce: true,
   stranger: "sink_not_loki",
@@ -35,6 +35,9 @@ export const lokiKind: SinkKind = {
   reason: "structured metadata too large",
 };
 
+/** The same with the other form of pushes. */
+export const lokiJsonKind: SinkKind = { ...lokiKind, settings: ["encoding: json"] };
+
 /** Stores entries as Loki does: one of those with the same stream, time and line; and those beside one that it refuses. */
 class PushStore implements Store {
   readonly sequences = new SequenceSet();
@@ -44,7 +47,10 @@ class PushStore implements Store {
 
   take(body: Buffer, itemOf: ItemOf = () => undefined): Answer {
     let refusal: string | undefined;
-    for (const { labels, entries } of readPush(unsnappy(body))) {
+    const streams = readAnyPush(body);
+    // Of several streams Loki would say only what became of the last one.
+    if (streams.length > 1) return { status: 500, body: `${streams.length} streams in one push` };
+    for (const { labels, entries } of streams) {
       for (const { time, line, metadata } of entries) {
         const arrival = this.#arrivalOf(`${labels} ${String(time)} ${line.toString()}`, line.toString(), metadata);
         const words = itemOf(arrival);

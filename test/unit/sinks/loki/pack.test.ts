@@ -1,5 +1,7 @@
+import { gunzipSync } from "node:zlib";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { GzipCompressor } from "../../../../src/batches/compress.ts";
 import { systemClock } from "../../../../src/core/clock.ts";
 import type { Log } from "../../../../src/core/log.ts";
 import { Lane, Line, type Placement } from "../../../../src/core/record.ts";
@@ -7,13 +9,15 @@ import { createRecordEncoder } from "../../../../src/records/encoder.ts";
 import { Exchange } from "../../../../src/sinks/exchange.ts";
 import { streamOf, totalOf } from "../../../../src/sinks/loki/entry.ts";
 import { Labels } from "../../../../src/sinks/loki/labels.ts";
-import { SnappyPacker } from "../../../../src/sinks/loki/pack.ts";
+import { type Packer, SnappyPacker } from "../../../../src/sinks/loki/pack.ts";
+import { JsonPacker } from "../../../../src/sinks/loki/pack-json.ts";
 import { Streams } from "../../../../src/sinks/loki/streams.ts";
 import { LokiWire } from "../../../../src/sinks/loki/wire.ts";
-import { type PushedStream, readPush, unsnappy } from "../../../support/loki-push.ts";
+import { type PushedStream, readAnyPush } from "../../../support/loki-push.ts";
 
 const SETTINGS = { labels: {}, line: "original", structuredMetadata: true } as const;
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
+type Encoding = "protobuf" | "json";
 const NO_ID = Buffer.alloc(0);
 const NOW_MS = Date.UTC(2026, 10, 23, 12);
 
@@ -26,7 +30,7 @@ interface Written {
 class Rig {
   readonly streams = new Streams("loki", silent);
   readonly wire: LokiWire;
-  readonly packer = new SnappyPacker(this.streams, 4 << 20);
+  readonly packer: Packer;
   readonly encoder = createRecordEncoder({ format: "auto", timezone: "UTC", fields: {}, maxLineBytes: 1 << 20 });
   readonly buffer = Buffer.alloc(4 << 20);
   readonly exchange = new Exchange(0);
@@ -35,7 +39,14 @@ class Rig {
   #at = 0;
   #count = 0;
 
-  constructor(settings: Partial<{ labels: Record<string, string>; line: "original" | "record" }> = {}) {
+  constructor(
+    settings: Partial<{ labels: Record<string, string>; line: "original" | "record" }> = {},
+    encoding: Encoding = "protobuf",
+  ) {
+    this.packer =
+      encoding === "protobuf"
+        ? new SnappyPacker(this.streams, 4 << 20)
+        : new JsonPacker(this.streams, new GzipCompressor(4 << 20));
     const config = { ...SETTINGS, ...settings };
     const input = { paths: ["/logs"], fields: {} };
     const labels = [new Labels(config, input, "shop"), new Labels(config, undefined, "shop")];
@@ -77,8 +88,7 @@ class Rig {
       if (choice.stream < 0) return pushed;
       const body = await this.packer.pack(this.exchange, selection);
       if (body === undefined) throw new Error("it is too large");
-      const plain = unsnappy(body);
-      const streams = readPush(plain);
+      const streams = readAnyPush("content-encoding" in this.packer.headers ? gunzipSync(body) : body);
       if (streams.length !== 1) throw new Error(`${streams.length} streams in one push`);
       pushed.push(streams[0]);
       for (let i = 0; i < choice.end; i++) if (this.#streamAt(i) === choice.stream) done.add(i);
@@ -114,11 +124,11 @@ function shown(bytes: Buffer): string {
   return bytes.toString();
 }
 
-describe("a push", () => {
+describe.each(["protobuf", "json"] as const)("a push as %s", (encoding) => {
   test("holds every line as it was written, in the order of its stream, with its file and place", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.record({ file: files, text: texts }), { maxLength: 40 }), async (list) => {
-        const rig = new Rig({ labels: { job: "{name}" } });
+        const rig = new Rig({ labels: { job: "{name}" } }, encoding);
         let offset = 0;
         const places: number[] = [];
         for (const each of list) {
@@ -137,12 +147,12 @@ describe("a push", () => {
         const labels = sorted.map(({ file }) => `{job="${file.slice(6, -4)}", service_name="shop"}`);
         expect(found.map((each) => each.labels)).toEqual(labels);
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 
   test("holds the records that are wanted only", async () => {
-    const rig = new Rig();
+    const rig = new Rig({}, encoding);
     for (let i = 0; i < 9; i++) rig.write({ file: "/logs/a.log", text: Buffer.from(`line ${i}`) }, i * 7);
     const found = await rig.push((position) => position % 3 === 1);
     expect(found.flatMap(({ entries }) => entries.map(({ line }) => String(line)))).toEqual([
@@ -154,7 +164,7 @@ describe("a push", () => {
   });
 
   test("says level, ids, Pod and the time in nanoseconds", async () => {
-    const rig = new Rig();
+    const rig = new Rig({}, encoding);
     const trace = "0123456789abcdef0123456789abcdef";
     const text = JSON.stringify({ time: NOW_MS, level: 50, trace_id: trace, span_id: trace.slice(16), msg: "x" });
     // Three times, since from the third on the line's shape is known.
@@ -168,7 +178,7 @@ describe("a push", () => {
   });
 
   test("holds the record instead of the line, where that is wanted", async () => {
-    const rig = new Rig({ line: "record" });
+    const rig = new Rig({ line: "record" }, encoding);
     rig.write({ file: "/logs/a.log", text: Buffer.from(JSON.stringify({ time: NOW_MS, level: 30, msg: "x" })) }, 0);
     const [{ entries }] = await rig.push();
     expect(JSON.parse(String(entries[0].line))).toMatchObject({ "log.level": "info", message: "x", "log.offset": 0 });

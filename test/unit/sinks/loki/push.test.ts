@@ -3,7 +3,9 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
+import { GzipCompressor } from "../../../../src/batches/compress.ts";
 import { Batch, Outcome } from "../../../../src/core/batch.ts";
 import { systemClock } from "../../../../src/core/clock.ts";
 import type { LokiConfig } from "../../../../src/core/config.ts";
@@ -13,7 +15,7 @@ import type { RecordSource } from "../../../../src/core/sink.ts";
 import { createRecordEncoder } from "../../../../src/records/encoder.ts";
 import { DeadLetters } from "../../../../src/sinks/dead-letters.ts";
 import { createLokiSink } from "../../../../src/sinks/loki/sink.ts";
-import { readPush, unsnappy } from "../../../support/loki-push.ts";
+import { readAnyPush } from "../../../support/loki-push.ts";
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 const KEY = "0123456789abcdef0123456789abcdef";
@@ -39,7 +41,8 @@ class StandIn {
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
       request.on("end", () => {
         this.headers = request.headers;
-        const streams = readPush(unsnappy(Buffer.concat(chunks)));
+        const pushed = Buffer.concat(chunks);
+        const streams = readAnyPush(request.headers["content-encoding"] === "gzip" ? gunzipSync(pushed) : pushed);
         // Of several streams Loki would say only what became of the last one.
         if (streams.length !== 1) throw new Error(`${streams.length} streams in one push`);
         const lines = streams[0].entries.map(({ line }) => String(line));
@@ -109,6 +112,7 @@ async function deliver(
     labels: {},
     line: "original",
     structuredMetadata: true,
+    encoding: "protobuf",
     batch: { maxBytes: 1 << 20, maxAgeMs: 1_000, inFlight: 1, compression: "none" },
     deadLetters: { maxBytes: 1 << 20, whenFull: "stop" },
     ...changes,
@@ -121,6 +125,7 @@ async function deliver(
     podName: undefined,
     source,
     deadLetters,
+    createCompressor: (bytes) => new GzipCompressor(bytes),
     maxRecordBytes: 400_000,
     log: silent,
     clock: systemClock,
@@ -157,6 +162,13 @@ describe("a push", () => {
     expect(outcomes).toEqual(ALL);
     expect(server.taken).toEqual(LINES);
     expect(server.headers).toMatchObject({ "x-scope-orgid": "red", "content-type": "application/x-protobuf" });
+  });
+
+  test("goes as JSON where that is wanted", async () => {
+    const { outcomes, server } = await deliver(LINES, () => undefined, { encoding: "json" });
+    expect(outcomes).toEqual(ALL);
+    expect(server.taken).toEqual(LINES);
+    expect(server.headers).toMatchObject({ "content-type": "application/json", "content-encoding": "gzip" });
   });
 
   test.each<[string, Answer]>([
