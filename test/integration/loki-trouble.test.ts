@@ -1,5 +1,5 @@
-/** A Loki that goes away, that is slow, that wants a tenant, and one beside a sink that is dead. */
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+/** A Loki that is restarted, that wants a tenant, that takes few streams, and one beside a sink that is dead. PANNIER_LOKI_LINES sets the number of lines. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,11 +7,20 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { TestServer } from "../servers/elasticsearch/start.ts";
 import { type LokiOptions, startLoki } from "../servers/loki/start.ts";
 import { requireServer } from "../servers/require.ts";
-import { type Agent, isCommitted, killAgents, startAgent } from "../support/agent.ts";
+import { isCommitted, killAgents, startAgent } from "../support/agent.ts";
 import { freePort } from "../support/free-port.ts";
-import { entriesOf, type FoundEntry, waitForEntries } from "../support/loki-query.ts";
+import { ALL_ONCE, compareMixed } from "../support/loki-mixed.ts";
+import { entriesOf, type FoundEntry, metricOf, waitForEntries } from "../support/loki-query.ts";
+import { MixedFiles } from "../support/mixed-files.ts";
+import { seededRandom } from "../support/random.ts";
 
 const PATIENCE_MS = 60_000;
+const LINES = Number(process.env["PANNIER_LOKI_LINES"] ?? 20_000);
+const SEED = Number(process.env["PANNIER_SEED"] ?? Date.now() % 1_000_000);
+const KILLS = 5;
+const LONG_MS = PATIENCE_MS + LINES;
+/** So that it is pannier, and not its limits, that keeps streams whole. */
+const FAST = { ingestion_rate_mb: 50, ingestion_burst_size_mb: 100 };
 const closing: (() => unknown)[] = [];
 
 afterEach(async () => {
@@ -47,42 +56,47 @@ function countsOf(found: readonly FoundEntry[], count: number): { missing: numbe
   return { missing: times.filter((n) => n === 0).length, doubled: times.filter((n) => n > 1).length };
 }
 
-async function drained(agent: Agent): Promise<void> {
-  await agent.waitForStatus(isCommitted, PATIENCE_MS);
-  expect(await agent.stop()).toEqual({ code: 0, signal: null });
-}
-
 describe("Loki", () => {
-  test("that is restarted twice while the agent is killed: each line once", async (context) => {
-    const [data, logs, state] = [directory(), directory(), directory()];
-    const port = await freePort();
-    const path = join(logs, "app.log");
-    let server = await requireServer(context, () => start({ dataDir: data, port }));
-    const args = ["run", path, "--to", `loki+${server.url}?label.job=restarts`, "--state-dir", state];
-    let written = 0;
-    const write = (): void => {
-      appendFileSync(path, numbered(written, 2_000));
-      written += 2_000;
-    };
-    let agent = startAgent(args);
-    for (let restart = 0; restart < 2; restart++) {
-      write();
-      await agent.waitForStatus(({ sinks }) => sinks[0].delivered_lines > 0, PATIENCE_MS);
-      write();
-      const stopped = server.stop();
-      write();
-      await stopped;
-      await agent.waitForStatus(({ sinks }) => sinks[0].state !== "ok", PATIENCE_MS);
-      await agent.kill9();
-      write();
-      agent = startAgent(args);
-      server = await start({ dataDir: data, port });
-    }
-    await drained(agent);
-    const found = await waitForEntries(server.url, '{job="restarts"}', written);
-    expect(countsOf(found, written)).toEqual({ missing: 0, doubled: 0 });
-    expect(found.length).toBe(written);
-  });
+  test(
+    `that is restarted twice while the agent is killed ${KILLS} times: each of ${LINES} mixed lines once (seed ${SEED})`,
+    { timeout: 3 * LONG_MS },
+    async (context) => {
+      const [data, logs, state] = [directory(), directory(), directory()];
+      const port = await freePort();
+      let server = await requireServer(context, () => start({ dataDir: data, port, limits: FAST }));
+      const files = new MixedFiles(logs, LINES, SEED, Date.now() - LINES);
+      const random = seededRandom(SEED);
+      const args = ["run", logs, "--to", `loki+${server.url}?label.job=restarts`, "--state-dir", state];
+      const startMs = performance.now();
+      let unfinished = 0;
+      for (let kill = 0; kill < KILLS; kill++) {
+        const agent = startAgent(args);
+        files.write(Math.ceil(LINES / (KILLS + 1) / 2));
+        await agent.waitForStatus(({ sinks }) => sinks[0].delivered_lines > 0, LONG_MS);
+        files.write(Math.ceil(LINES / (KILLS + 1) / 2));
+        if (kill % 2 === 1) {
+          const stopped = server.stop();
+          await sleep(random.below(300));
+          await stopped;
+        } else await sleep(random.below(200));
+        if (!isCommitted(await agent.status())) unfinished++;
+        await agent.kill9();
+        if (kill % 2 === 1) server = await start({ dataDir: data, port, limits: FAST });
+      }
+      files.write(Infinity);
+      const agent = startAgent(args);
+      await agent.waitForStatus(isCommitted, LONG_MS);
+      expect(await agent.stop()).toEqual({ code: 0, signal: null });
+      const seconds = (performance.now() - startMs) / 1_000;
+      expect(unfinished).toBeGreaterThan(1);
+      const result = await compareMixed(server.url, '{job="restarts"}', files);
+      const split = await metricOf(server.url, "loki_stream_sharding_count");
+      await context.annotate(
+        `${JSON.stringify(result)}; ${unfinished} kills found it at work, ${seconds.toFixed(0)} s, ${split} pushes split since the last restart`,
+      );
+      expect(result).toEqual(ALL_ONCE);
+    },
+  );
 
   test("of several tenants: each sink writes to its own; without one the lines wait", async (context) => {
     const [logs, state] = [directory(), directory()];

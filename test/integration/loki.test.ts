@@ -3,7 +3,7 @@
  * lines that cannot be told apart by what they say, and with lines that Loki refuses as they are. PANNIER_LOKI_LINES sets the
  * number of lines, PANNIER_SEED repeats a run.
  */
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { requireServer, sharedLoki, uniqueName } from "../servers/require.ts";
 import { type Agent, isCommitted, killAgents, startAgent } from "../support/agent.ts";
 import { entriesOf, type FoundEntry, waitForEntries } from "../support/loki-query.ts";
+import { ALL_ONCE, compareMixed } from "../support/loki-mixed.ts";
 import { MixedFiles } from "../support/mixed-files.ts";
 import { seededRandom } from "../support/random.ts";
 
@@ -57,51 +58,6 @@ async function ship(job: Job): Promise<Agent> {
   return agent;
 }
 
-/** Every line of the files once: at its place, and as it was written. */
-function expectEachOnce(found: readonly FoundEntry[], files: MixedFiles): void {
-  const contents = files.paths.map((path) => readFileSync(path));
-  const places = new Map<string, FoundEntry>();
-  let doubled = 0;
-  for (const entry of found) {
-    const place = `${entry.metadata["file"]} ${entry.metadata["offset"]}`;
-    if (places.has(place)) doubled++;
-    places.set(place, entry);
-  }
-  let missing = 0;
-  let different = 0;
-  for (let seq = 0; seq < files.written; seq++) {
-    const file = files.fileOf[seq];
-    const offset = files.offsets[seq];
-    const entry = places.get(`${files.paths[file]} ${offset}`);
-    if (entry === undefined) missing++;
-    else if (entry.line !== contents[file].toString("utf8", offset, offset + files.lengths[seq])) different++;
-  }
-  expect({ entries: found.length, missing, doubled, different }).toEqual({
-    entries: files.written,
-    missing: 0,
-    doubled: 0,
-    different: 0,
-  });
-}
-
-/** A line whose own time is not before that of the line before stands behind it. Lines without one follow the line before. */
-function expectInOrder(found: readonly FoundEntry[]): void {
-  const files = Map.groupBy(found, ({ metadata }) => metadata["file"]);
-  let wrong = 0;
-  for (const entries of files.values()) {
-    const sorted = entries.toSorted((a, b) => Number(a.metadata["offset"]) - Number(b.metadata["offset"]));
-    for (let i = 1; i < sorted.length; i++) {
-      if (sorted[i].time <= sorted[i - 1].time && ownTime(sorted[i].line) >= ownTime(sorted[i - 1].line)) wrong++;
-    }
-  }
-  expect(wrong).toBe(0);
-}
-
-/** Milliseconds of a pino line; NaN for any other, which is compared with nothing. */
-function ownTime(line: string): number {
-  return Number(/^\{"level":\d+,"time":(\d{13}),/.exec(line)?.[1] ?? Number.NaN);
-}
-
 describe(`seed ${SEED}`, () => {
   test(
     `${LINES} mixed lines: each once, as it was written, in the order of its file`,
@@ -111,9 +67,7 @@ describe(`seed ${SEED}`, () => {
       files.write(Infinity);
       const agent = await ship(job);
       expect(agent.logs.filter(({ level }) => level === "error" || level === "warn")).toEqual([]);
-      const found = await waitForEntries(url, job.selector, files.written);
-      expectEachOnce(found, files);
-      expectInOrder(found);
+      expect(await compareMixed(url, job.selector, files)).toEqual(ALL_ONCE);
     },
     2 * PATIENCE_MS,
   );
@@ -141,7 +95,7 @@ describe(`seed ${SEED}`, () => {
       const agent = job.start();
       await agent.waitForStatus(isCommitted, PATIENCE_MS);
       expect(await agent.stop()).toEqual({ code: 0, signal: null });
-      expectEachOnce(await waitForEntries(url, job.selector, files.written), files);
+      expect(await compareMixed(url, job.selector, files)).toEqual(ALL_ONCE);
       expect(unfinished).toBeGreaterThan(0);
       await context.annotate(`${unfinished} of ${KILLS} kills found it at work`);
     },

@@ -31,6 +31,8 @@ export interface Asked {
   readonly from?: number;
   readonly to?: number;
   readonly tenant?: string;
+  /** Entries of one answer: fewer where they are large. */
+  readonly page?: number;
 }
 
 /** Every entry of these streams, by time. */
@@ -48,17 +50,17 @@ export async function eachEntry(
   url: string,
   selector: string,
   visit: (entry: FoundEntry) => void,
-  { from = Date.now() - 7 * DAY_MS, to = Date.now() + DAY_MS, tenant = "" }: Asked = {},
+  { from = Date.now() - 7 * DAY_MS, to = Date.now() + DAY_MS, tenant = "", page: limit = PAGE }: Asked = {},
 ): Promise<number> {
   let count = 0;
   let start = BigInt(from) * 1_000_000n;
   let known = new Set<string>();
   for (;;) {
-    const page = await ask(url, { query: selector, start, end: BigInt(to) * 1_000_000n }, tenant);
+    const page = await ask(url, { query: selector, start, end: BigInt(to) * 1_000_000n, limit }, tenant);
     const fresh = page.filter((entry) => entry.time !== start || !known.has(keyOf(entry)));
     for (const entry of fresh) visit(entry);
     count += fresh.length;
-    if (page.length < PAGE || fresh.length === 0) return count;
+    if (page.length < limit || fresh.length === 0) return count;
     const last = page.at(-1)!.time;
     if (last !== start) known = new Set();
     for (const entry of page) if (entry.time === last) known.add(keyOf(entry));
@@ -75,14 +77,14 @@ export async function metricOf(url: string, name: string): Promise<number> {
 
 async function ask(
   url: string,
-  { query, start, end }: { query: string; start: bigint; end: bigint },
+  { query, start, end, limit }: { query: string; start: bigint; end: bigint; limit: number },
   tenant: string,
 ): Promise<FoundEntry[]> {
   const parameters = new URLSearchParams({
     query,
     start: String(start),
     end: String(end),
-    limit: String(PAGE),
+    limit: String(limit),
     direction: "forward",
   });
   const headers = {

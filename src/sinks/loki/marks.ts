@@ -17,8 +17,19 @@ export function markDelivered(
   }
 }
 
+/**
+ * What is there of a push that was refused in part. Loki looks at each entry before it stores those that are left, and says
+ * what was wrong with the others only when it has stored them: all up to a position of this stream that it did not refuse then.
+ */
+export interface Stored {
+  stream: number;
+  end: number;
+  /** Of entries in this second some may have been refused as too old: it is where that begins, as far as Loki says it. */
+  exceptSecond: number;
+}
+
 /** Marks the records that a message refuses for certain, and returns how many. */
-export function markRefused(exchange: Exchange, message: string, streams: Streams): number {
+export function markRefused(exchange: Exchange, message: string, streams: Streams, stored: Stored): number {
   const refusals = readRefusals(message);
   const { buffer, from, count, verdicts } = exchange;
   let marked = 0;
@@ -34,6 +45,17 @@ export function markRefused(exchange: Exchange, message: string, streams: Stream
     const refused = refusals.find(({ applies }) => applies(judged));
     if (refused === undefined) continue;
     marked++;
+    // What was stored beside newer ones is too far behind them when it is asked about again: elsewhere it would be there twice.
+    if (
+      refused.type === "too_far_behind" &&
+      i < stored.end &&
+      streamOf(buffer, at) === stored.stream &&
+      judged.second !== stored.exceptSecond
+    ) {
+      verdicts[i] = Verdict.delivered;
+      exchange.statuses[i] = 204;
+      continue;
+    }
     // The stream with the fewest labels has no room either: there will be some when others have been silent for a while.
     const isFull = refused.type === "too_many_streams" && stream.labels.size === 1;
     verdicts[i] = isFull ? Verdict.waiting : Verdict.mendable;

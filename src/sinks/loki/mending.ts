@@ -20,7 +20,7 @@ import {
   writeHeader,
 } from "./entry.ts";
 import { metadataPair, metadataPairs } from "./proto.ts";
-import { mendFor } from "./refusal.ts";
+import { mendFor, oldestSecond } from "./refusal.ts";
 import type { Streams } from "./streams.ts";
 import { backfillLabels, isOfOneFile, serviceLabels, SERVICE_LABEL } from "./labels.ts";
 
@@ -76,7 +76,7 @@ export class Mender {
     if (before !== undefined && isRefused(before, second)) return;
     const { oldest = 0, newest = NEVER_SECOND } = before ?? {};
     const clamp = {
-      oldest: type === "timestamp_too_new" ? oldest : Math.max(oldest, second + 1, oldestOf(reason)),
+      oldest: type === "timestamp_too_new" ? oldest : Math.max(oldest, second + 1, oldestSecond(reason)),
       newest: type === "timestamp_too_new" ? Math.min(newest, second) : newest,
       base: Math.floor(this.#clock.nowMs() / 1_000),
     };
@@ -143,13 +143,6 @@ export class Mender {
     const { fileKey } = source.original(batch, record);
     return this.#streams.numberOf(backfillLabels(labels, fileKey, undefined));
   }
-}
-
-/** What Loki would have taken, by its own words; 0 where it does not say. */
-function oldestOf(reason: string): number {
-  const time = /oldest acceptable timestamp is: ([^\s;',]+)/.exec(reason)?.[1] ?? "";
-  const ms = Date.parse(time);
-  return Number.isNaN(ms) ? 0 : Math.floor(ms / 1_000);
 }
 
 /** Bytes of a text up to a limit, without half of a character at the end. */

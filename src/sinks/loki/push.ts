@@ -12,12 +12,12 @@ import { ErrorBody } from "../http/error-body.ts";
 import { describeFailure, retryAfterMs } from "../http/failure.ts";
 import { lineOf, nanosOf, secondOf } from "./entry.ts";
 import type { Choice, Selection } from "./choice.ts";
-import { letWait, markDelivered, markRefused } from "./marks.ts";
+import { letWait, markDelivered, markRefused, type Stored } from "./marks.ts";
 import type { Mender } from "./mending.ts";
 import { type Pace, streamRefusal } from "./pace.ts";
 import type { Packer } from "./pack.ts";
 import { describeAnswer } from "./problem.ts";
-import { lineLimitOf, refusesMetadata, typeOfRefusal } from "./refusal.ts";
+import { areOfEntries, lineLimitOf, oldestSecond, refusesMetadata, typeOfRefusal } from "./refusal.ts";
 import type { Streams } from "./streams.ts";
 import { pause } from "../wait.ts";
 
@@ -63,10 +63,11 @@ export class PushDestination implements Destination {
    * it has already it has only once. Where its words tell nothing, the request is halved, down to one record.
    */
   async send(lane: number, exchange: Exchange, signal: AbortSignal): Promise<Reply> {
+    const stored: Stored = { stream: -1, end: 0, exceptSecond: -1 };
     let delivered = false;
     let tooFast = 0;
     for (let round = 0; round < LOKI_ROUNDS_MAX;) {
-      const reply = await this.#sendOnce(lane, exchange, signal);
+      const reply = await this.#sendOnce(lane, exchange, stored, signal);
       if (reply === "taken") {
         delivered = true;
         round = tooFast = 0;
@@ -83,7 +84,7 @@ export class PushDestination implements Destination {
     return halve("content", 400, "refused_in_part", "the server refuses some of these entries and does not say which");
   }
 
-  async #sendOnce(lane: number, exchange: Exchange, signal: AbortSignal): Promise<Attempt> {
+  async #sendOnce(lane: number, exchange: Exchange, stored: Stored, signal: AbortSignal): Promise<Attempt> {
     const { carrier, clock, packers, pace, streams, tenant } = this.#o;
     const { verdicts } = exchange;
     const selection: Selection = {
@@ -112,10 +113,10 @@ export class PushDestination implements Destination {
       () => (chunk) => errorBody.write(chunk),
       signal,
     );
-    return this.#read(transfer, errorBody, exchange, choice);
+    return this.#read(transfer, errorBody, exchange, choice, stored);
   }
 
-  #read(transfer: Transfer, errorBody: ErrorBody, exchange: Exchange, choice: Choice): Attempt {
+  #read(transfer: Transfer, errorBody: ErrorBody, exchange: Exchange, choice: Choice, stored: Stored): Attempt {
     const { carrier, clock, pace } = this.#o;
     const { origin } = transfer;
     if (transfer.kind === "failed") {
@@ -132,10 +133,10 @@ export class PushDestination implements Destination {
     const problem = describeAnswer(status, message.trim(), origin);
     const type = typeOfRefusal(message);
     if (status === 400 && refusesMetadata(message)) return this.#dropMetadata(problem);
-    if (status === 400 && type !== undefined) return this.#readRefusals(message, type, exchange);
+    if (status === 400 && type !== undefined) return this.#readRefusals(message, type, exchange, choice, stored);
     if (status === 413 || /received message larger than max/.test(message))
       return halve("size", status, "content_too_large", "the record alone is more than the server takes");
-    if (status === 429 && type !== undefined) return this.#readRefusals(message, type, exchange);
+    if (status === 429 && type !== undefined) return this.#readRefusals(message, type, exchange, choice, stored);
     const waitMs = retryAfterMs(headers, clock);
     if (status === 429) {
       const isTooMuch = this.#slowDown(message, choice.contentBytes);
@@ -162,11 +163,14 @@ export class PushDestination implements Destination {
   }
 
   /** Marks the records that were refused for certain; those that are left go out again. */
-  #readRefusals(message: string, type: string, exchange: Exchange): Reply | "again" {
+  #readRefusals(message: string, type: string, exchange: Exchange, choice: Choice, stored: Stored): Reply | "again" {
     const { mender, streams } = this.#o;
     const limit = lineLimitOf(message);
     if (limit !== undefined) mender.lineMaxBytes = limit;
-    if (markRefused(exchange, message, streams) > 0) return "again";
+    const marked = markRefused(exchange, message, streams, stored);
+    if (areOfEntries(type))
+      Object.assign(stored, { stream: choice.stream, end: choice.end, exceptSecond: oldestSecond(message) });
+    if (marked > 0) return "again";
     return halve("content", 400, type, message.trim().slice(0, 400));
   }
 

@@ -41,6 +41,18 @@ export function typeOfRefusal(message: string): string | undefined {
   return KNOWN.find(({ words }) => words.test(message))?.type;
 }
 
+/** The message is about single entries, of which the others were stored; not about their stream. */
+export function areOfEntries(type: string): boolean {
+  return ["timestamp_too_old", "timestamp_too_new", "line_too_long"].includes(type);
+}
+
+/** The second from which on entries are not too old, where a message says so; else -1. */
+export function oldestSecond(message: string): number {
+  const [, time = ""] = /oldest acceptable timestamp is: ([^\s;',]+)/.exec(message) ?? [];
+  const second = secondOf(time);
+  return Number.isNaN(second) ? -1 : second;
+}
+
 /** What is done about a record that was refused with this type; 0 when nothing can be. */
 export function mendFor(type: string): number {
   return KNOWN.find((known) => known.type === type)?.mend ?? 0;

@@ -235,6 +235,28 @@ describe("a push", () => {
     expect(server.taken.toSorted()).toEqual(LINES);
   });
 
+  test("of which some were stored, and are too far behind them when it is sent again: those are not moved", async () => {
+    const now = Date.now();
+    const texts = [3_000, 2_000, -9e6, 0].map((age, i) => JSON.stringify({ time: now - age, i }));
+    const isoOf = (ms: number): string => new Date(ms).toISOString();
+    const tooNew = `entry for stream '{service_name="shop"}' has timestamp too new: ${isoOf(now + 8.9e6).slice(0, 19)}Z`;
+    const lines = [3_000, 2_000].map((age) => {
+      const [day, time] = isoOf(now - age)
+        .slice(0, -1)
+        .split("T");
+      return `entry with timestamp ${day} ${time} +0000 UTC ignored, reason: 'entry too far behind, entry timestamp is: ${isoOf(now - age)}, oldest acceptable timestamp is: ${isoOf(now - 1_000)}',`;
+    });
+    const behind = `${lines.join("\n")}\nuser 'fake', total ignored: 2 out of 3 for stream: {service_name="shop"}`;
+    const answers: readonly (Answer | undefined)[] = [
+      [400, tooNew],
+      [400, behind],
+    ];
+    const { outcomes, placements, server } = await deliver(texts, (_lines, push) => answers[push]);
+    expect(outcomes).toEqual(texts.map(() => Outcome.delivered));
+    expect(placements).toEqual(["clamp"]);
+    expect(server.pushes.map((lines_) => lines_.length)).toEqual([4, 3, 1, 1]);
+  });
+
   test("with old lines: where they are put is decided once, before they go out again", async () => {
     const old = Array.from({ length: 5 }, (_, i) => JSON.stringify({ time: Date.now() - 9e8, i }));
     const oldest = new Date(Date.now() - 6e8).toISOString().replace(/\.\d+/, "");
