@@ -28,8 +28,12 @@ export class Pace {
   /** What the server counts for each byte that is counted here. */
   #scale = 1;
 
-  constructor(clock: Clock) {
+  readonly #pause: typeof pause;
+
+  /** `wait`: how it waits. */
+  constructor(clock: Clock, wait: typeof pause = pause) {
     this.#clock = clock;
+    this.#pause = wait;
   }
 
   get bytesPerSecond(): number {
@@ -47,7 +51,7 @@ export class Pace {
         this.#nextMs = startMs + ((bytes * this.#scale) / this.#rate) * 1_000;
         return;
       }
-      await pause(this.#nextMs - nowMs, signal);
+      await this.#pause(this.#nextMs - nowMs, signal);
     }
   }
 
