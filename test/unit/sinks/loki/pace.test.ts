@@ -69,9 +69,9 @@ function refusal(limit: number, bytes: number): string {
 /** Two senders that always have something, for some seconds. */
 async function send(world: World, limiter: Limiter, bytes: number, seconds: number): Promise<void> {
   const pace = new Pace({ ...systemClock, monotonicMs: () => world.nowMs }, world.sleep);
-  let isOver = false;
+  const endMs = world.nowMs + seconds * 1_000;
   const lane = async (): Promise<void> => {
-    while (!isOver) {
+    while (world.nowMs < endMs) {
       await pace.wait(bytes, never);
       // A push takes a while, and timers are a little late.
       await world.sleep(7);
@@ -81,9 +81,7 @@ async function send(world: World, limiter: Limiter, bytes: number, seconds: numb
     }
   };
   const lanes = [lane(), lane()];
-  await world.pass(seconds * 1_000);
-  isOver = true;
-  await world.pass(10_000);
+  await world.pass(seconds * 1_000 + 10_000);
   await Promise.all(lanes);
 }
 
