@@ -34,8 +34,17 @@ export class Choice {
   /** Bytes of lines and metadata, as Loki counts them for its rate limits. */
   contentBytes = 0;
 
-  /** Chooses the stream of the first of these records, and as many of its records as one push takes. */
-  choose({ buffer, from, count }: Exchange, { includes, withoutMetadata }: Selection): void {
+  /** Forgets the request before: the next choice is the first one of another. */
+  begin({ from }: Exchange): void {
+    this.first = 0;
+    this.firstAt = from;
+  }
+
+  /**
+   * Chooses the stream of the first of these records, and as many of its records as one push takes. What stands before the
+   * first one of the last choice has gone out.
+   */
+  choose({ buffer, count }: Exchange, { includes, withoutMetadata }: Selection): void {
     this.records.set(buffer);
     const { view } = this.records;
     let stream = -1;
@@ -43,7 +52,7 @@ export class Choice {
     let contentBytes = 0;
     this.hasOthers = false;
     this.end = count;
-    for (let position = 0, at = from; position < count; position++) {
+    for (let position = this.first, at = this.firstAt; position < count; position++) {
       const total = view.getUint32(at + Place.total, true);
       if (includes(position)) {
         const own = view.getUint32(at + Place.stream, true);

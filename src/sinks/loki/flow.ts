@@ -38,7 +38,7 @@ export class Flow {
     this.#windowBytes += this.#bytes;
     this.#bytes = 0;
     const windowMs = nowMs - this.#windowMs;
-    if (this.#aheadBytes > this.parts * LOKI_FLOW_AHEAD_BYTES && this.parts * LOKI_PARTS_STEP <= maxParts)
+    if (this.#aheadBytes > Math.min(this.parts, 2) * LOKI_FLOW_AHEAD_BYTES && this.parts * LOKI_PARTS_STEP <= maxParts)
       this.#become(this.parts * LOKI_PARTS_STEP, nowMs);
     else if (windowMs >= LOKI_FLOW_WINDOW_MS) {
       const fewer = this.parts / LOKI_PARTS_STEP;

@@ -1,19 +1,18 @@
 import { type Exchange, type Reply, Verdict } from "../exchange.ts";
-import { lineBytesOf, nanosOf, secondOf, streamOf, totalOf } from "./entry.ts";
+import type { Choice } from "./choice.ts";
+import { Place, lineBytesOf, nanosOf, secondOf, streamOf, totalOf } from "./entry.ts";
 import { readRefusals } from "./refusal.ts";
 import type { Streams } from "./streams.ts";
 
-/** Marks the records of a stream, up to a position, whose push was taken. */
-export function markDelivered(
-  { buffer, from, verdicts, statuses }: Exchange,
-  stream: number,
-  end: number,
-  status: number,
-): void {
-  for (let i = 0, at = from; i < end; at += totalOf(buffer, at), i++) {
-    if (verdicts[i] !== Verdict.none || streamOf(buffer, at) !== stream) continue;
-    verdicts[i] = Verdict.delivered;
-    statuses[i] = status;
+/** Marks the records of a push that was taken. */
+export function markDelivered({ verdicts, statuses }: Exchange, choice: Choice, status: number): void {
+  const { view } = choice.records;
+  for (let i = choice.first, at = choice.firstAt; i < choice.end; i++) {
+    if (verdicts[i] === Verdict.none && view.getUint32(at + Place.stream, true) === choice.stream) {
+      verdicts[i] = Verdict.delivered;
+      statuses[i] = status;
+    }
+    at += view.getUint32(at + Place.total, true);
   }
 }
 

@@ -63,6 +63,7 @@ export class PushDestination implements Destination {
    * it has already it has only once. Where its words tell nothing, the request is halved, down to one record.
    */
   async send(lane: number, exchange: Exchange, signal: AbortSignal): Promise<Reply> {
+    this.#o.packers[lane].choice.begin(exchange);
     const stored: Stored = { stream: -1, end: 0, exceptSecond: -1 };
     let delivered = false;
     let tooFast = 0;
@@ -126,7 +127,7 @@ export class PushDestination implements Destination {
     const { status, headers } = transfer;
     if (status === 204 || (status === 200 && errorBody.text === "")) {
       pace.taken();
-      markDelivered(exchange, choice.stream, choice.end, status);
+      markDelivered(exchange, choice, status);
       return choice.hasOthers ? "taken" : { kind: "answered" };
     }
     const message = carrier.credentials.redact(errorBody.text);

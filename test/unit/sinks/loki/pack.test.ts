@@ -78,6 +78,7 @@ class Rig {
   /** The streams of all pushes that it takes: each has one. */
   async push(includes: (position: number) => boolean = () => true): Promise<PushedStream[]> {
     this.exchange.begin(this.buffer, 0, this.#at, this.#count);
+    this.packer.choice.begin(this.exchange);
     const done = new Set<number>();
     const pushed: PushedStream[] = [];
     for (;;) {
