@@ -1,4 +1,4 @@
-import { LOKI_PUSH_MAX_BYTES } from "../../core/loki-limits.ts";
+import { LOKI_PUSH_ENOUGH_BYTES, LOKI_PUSH_MAX_BYTES } from "../../core/loki-limits.ts";
 import { Window } from "../../core/window.ts";
 import type { Exchange } from "../exchange.ts";
 import { HEADER_BYTES, Place } from "./entry.ts";
@@ -27,7 +27,9 @@ export class Choice {
   firstAt = 0;
   /** Records from this position on go out with later pushes. */
   end = 0;
-  /** There are further records, of other streams or too many of this one: they go out with pushes of their own. */
+  /** Between the first and the last one there are none of other streams, and none that were taken. */
+  isRun = true;
+  /** There may be further records, of other streams or too many of this one: they go out with pushes of their own. */
   hasOthers = false;
   /** Bytes of the entries as protobuf, each with its tag and length. */
   entriesBytes = 0;
@@ -50,8 +52,9 @@ export class Choice {
     let stream = -1;
     let entriesBytes = 0;
     let contentBytes = 0;
+    let last = -1;
     this.hasOthers = false;
-    this.end = count;
+    this.isRun = true;
     for (let position = this.first, at = this.firstAt; position < count; position++) {
       const total = view.getUint32(at + Place.total, true);
       if (includes(position)) {
@@ -61,15 +64,22 @@ export class Choice {
           this.first = position;
           this.firstAt = at;
         }
-        if (own === stream && this.end === count) {
+        if (own === stream) {
           const bytes = entryBytes(view, at, withoutMetadata);
           entriesBytes += 1 + varintBytes(bytes) + bytes;
           contentBytes += total - HEADER_BYTES;
-          if (entriesBytes >= LOKI_PUSH_MAX_BYTES) this.end = position + 1;
+          this.isRun &&= last < 0 || last === position - 1;
+          last = position;
         } else this.hasOthers = true;
+        // A push of that size is worth its while; whether there are others is found out by asking again.
+        if (entriesBytes >= (own === stream ? LOKI_PUSH_MAX_BYTES : LOKI_PUSH_ENOUGH_BYTES)) {
+          this.hasOthers = true;
+          break;
+        }
       }
       at += total;
     }
+    this.end = last + 1;
     this.stream = stream;
     this.entriesBytes = entriesBytes;
     this.contentBytes = contentBytes;

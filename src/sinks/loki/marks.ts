@@ -7,6 +7,11 @@ import type { Streams } from "./streams.ts";
 /** Marks the records of a push that was taken. */
 export function markDelivered({ verdicts, statuses }: Exchange, choice: Choice, status: number): void {
   const { view } = choice.records;
+  if (choice.isRun) {
+    verdicts.fill(Verdict.delivered, choice.first, choice.end);
+    statuses.fill(status, choice.first, choice.end);
+    return;
+  }
   for (let i = choice.first, at = choice.firstAt; i < choice.end; i++) {
     if (verdicts[i] === Verdict.none && view.getUint32(at + Place.stream, true) === choice.stream) {
       verdicts[i] = Verdict.delivered;
