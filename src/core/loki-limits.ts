@@ -20,9 +20,9 @@ export const LOKI_PARTS_STEP = 4;
 export const LOKI_PARTS_MAX = 64;
 export const LOKI_FLOW_WINDOW_MS = 10_000;
 /** A stretch of a file that goes to one of them: each takes a push of its own, and is much less than what Loki splits. */
-export const LOKI_PART_BYTES = 384 * KiB;
+export const LOKI_PART_BYTES = 256 * KiB;
 /** Of one stream, a push holds so much, and all of them so much a second, after half a second's worth at once: together less than 1,536 KiB. */
-export const LOKI_PUSH_MAX_BYTES = 512 * KiB;
+export const LOKI_PUSH_MAX_BYTES = 384 * KiB;
 /** With so much, a push does not wait for more of its stream behind what goes elsewhere. */
 export const LOKI_PUSH_ENOUGH_BYTES = 64 * KiB;
 export const LOKI_PUSH_BYTES_PER_S = 960 * KiB;

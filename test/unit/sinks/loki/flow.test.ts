@@ -87,7 +87,7 @@ describe("the streams of a file", () => {
       const streams = new Streams("loki", silent);
       const file = new FileStreams(streams, LABELS, KEY, 7);
       return ["shared", "own", "shared 4", "own 4", "service"].map(
-        (course) => streams.get(file.numberOf(parseCourse(course), 800 * KiB)).text,
+        (course) => streams.get(file.numberOf(parseCourse(course), 520 * KiB)).text,
       );
     });
     expect(texts[0]).toEqual(texts[1]);
