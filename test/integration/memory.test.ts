@@ -2,11 +2,16 @@
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { buildPannierImage, removeImage } from "../servers/images/pannier.ts";
 import { requireServer } from "../servers/require.ts";
-import { type MemoryResult, flatBytes, runMemory } from "../support/load/memory-run.ts";
+import { type MemoryResult, type MemoryRunOptions, flatBytes, runMemory } from "../support/load/memory-run.ts";
 
 const MiB = 1024 * 1024;
-/** Longer than all that a run waits for by itself. */
-const TEST_MS = 400_000;
+/** Longer than all that the runs wait for by themselves. */
+const TEST_MS = 1_200_000;
+/**
+ * Garbage that is not collected yet adds up to 5 MiB to what is in use (bench/RESULTS.md), and a short run has few collections:
+ * one in ten or so ends before the highest is known. What really grows in an outage does so in each of them.
+ */
+const RUNS_MAX = 3;
 
 let building: Promise<string> | undefined;
 let image = "";
@@ -21,7 +26,23 @@ afterAll(async () => {
   if (built !== undefined) await removeImage(built);
 });
 
-/** Every line once, whole or cut and marked; no kill, no growth, a clean end. */
+/** Runs it until it is flat, a few times at most; all else has to hold in each run. */
+async function runUntilFlat(options: MemoryRunOptions, expectAlways: (result: MemoryResult) => void): Promise<void> {
+  const grownMiB: number[] = [];
+  for (let run = 1; run <= RUNS_MAX; run++) {
+    const result = await runMemory(options);
+    expectKept(result);
+    expectAlways(result);
+    const [before, outage] = result.phases;
+    grownMiB.push((outage.ownBytes - before.ownBytes) / MiB);
+    if (grownMiB.at(-1)! * MiB <= flatBytes) return;
+  }
+  expect.fail(
+    `own memory grew in the outage of each run, by ${grownMiB.map((each) => each.toFixed(1)).join(", ")} MiB`,
+  );
+}
+
+/** Every line once, whole or cut and marked; no kill, a clean end. */
 function expectKept(result: MemoryResult): void {
   const { phases, sinks, written, log } = result;
   expect(result.oomKilled, log).toBe(false);
@@ -40,7 +61,6 @@ function expectKept(result: MemoryResult): void {
   const [before, outage, recovery] = phases;
   expect(outage.memory?.oomKills ?? 0).toBe(0);
   expect(recovery.memory?.oomKills ?? 0).toBe(0);
-  expect(outage.ownBytes / MiB, "own memory in the outage").toBeLessThanOrEqual((before.ownBytes + flatBytes) / MiB);
   // An outage leaves no socket and no file behind: what is open grows by rotated files alone.
   expect(recovery.descriptors).toBeLessThanOrEqual(before.descriptors + written.rotations + 8);
   expect(result.outageStates).toContain("down");
@@ -50,7 +70,7 @@ function expectKept(result: MemoryResult): void {
 test(
   "96 MiB hold it: 100 MB/s, lines of 10 MB, 300 files, answers of megabytes, a sink that is down",
   async () => {
-    const result = await runMemory({
+    const options: MemoryRunOptions = {
       image,
       memory: "96m",
       maxLineBytes: 256 * 1024,
@@ -65,11 +85,12 @@ test(
       outageMs: 20_000,
       storms: { before: 4, after: 0 },
       recoveryMs: 90_000,
+    };
+    await runUntilFlat(options, ({ written, sinks, phases }) => {
+      expect(written.bytes).toBeGreaterThan(200e6);
+      expect(sinks[0].largestAnswerBytes).toBeGreaterThan(2e6);
+      for (const { name, ownBytes } of phases) expect(ownBytes / MiB, name).toBeLessThan(64);
     });
-    expectKept(result);
-    expect(result.written.bytes).toBeGreaterThan(200e6);
-    expect(result.sinks[0].largestAnswerBytes).toBeGreaterThan(2e6);
-    for (const { name, ownBytes } of result.phases) expect(ownBytes / MiB, name).toBeLessThan(64);
   },
   TEST_MS,
 );
@@ -77,7 +98,7 @@ test(
 test(
   "two sinks, lines of 10 MB that are delivered whole, and the limit that `check` asks for",
   async () => {
-    const result = await runMemory({
+    const options: MemoryRunOptions = {
       image,
       memory: "704m",
       memoryLimit: "640MiB",
@@ -93,10 +114,11 @@ test(
       outageMs: 18_000,
       storms: { before: 2, after: 0 },
       recoveryMs: 90_000,
+    };
+    await runUntilFlat(options, ({ written }) => {
+      expect(written.overlong).toBe(0);
+      expect(written.longest).toBe(10_000_000);
     });
-    expectKept(result);
-    expect(result.written.overlong).toBe(0);
-    expect(result.written.longest).toBe(10_000_000);
   },
   TEST_MS,
 );
