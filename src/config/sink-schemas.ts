@@ -66,6 +66,16 @@ function splunkName() {
   return v.pipe(text(), v.maxLength(SPLUNK_NAME_MAX_CHARS, `longer than ${SPLUNK_NAME_MAX_CHARS} characters`));
 }
 
+const gzipBatch = v.optional(
+  v.strictObject({
+    max_bytes: maxBytes,
+    max_age: maxAge,
+    in_flight: inFlight,
+    compression: v.optional(key(oneOf(["gzip", "none"]), "Compression of request bodies."), "gzip"),
+  }),
+  {},
+);
+
 export const elasticsearch = v.strictObject({
   type: key(v.literal("elasticsearch"), "Elasticsearch 8 or 9."),
   name,
@@ -92,15 +102,7 @@ export const elasticsearch = v.strictObject({
     key(oneOf(["date_nanos", "date"]), "Type of `@timestamp` in a template that pannier makes for a new data stream."),
     "date_nanos",
   ),
-  batch: v.optional(
-    v.strictObject({
-      max_bytes: maxBytes,
-      max_age: maxAge,
-      in_flight: inFlight,
-      compression: v.optional(key(oneOf(["gzip", "none"]), "Compression of request bodies."), "gzip"),
-    }),
-    {},
-  ),
+  batch: gzipBatch,
   dead_letters: deadLetters,
 });
 
@@ -185,15 +187,7 @@ export const splunk = v.strictObject({
     ),
     true,
   ),
-  batch: v.optional(
-    v.strictObject({
-      max_bytes: maxBytes,
-      max_age: maxAge,
-      in_flight: inFlight,
-      compression: v.optional(key(oneOf(["gzip", "none"]), "Compression of request bodies."), "gzip"),
-    }),
-    {},
-  ),
+  batch: gzipBatch,
   dead_letters: deadLetters,
 });
 
