@@ -9,6 +9,12 @@ export const TAIL_BYTES = 64;
 /** The head of a file names it: its first line, cut here, so that identity never needs a long line. */
 export const HEAD_MAX_BYTES = 1 * KiB;
 
+/**
+ * Tools copy in blocks of at least this: BusyBox and Java of 4 and 8 KiB, logrotate of 8, coreutils of 128 and more. A file that
+ * was smaller when it equalled the start of another and has grown since is no copy that was found half made.
+ */
+export const COPIED_AT_ONCE_BYTES = 4 * KiB;
+
 /** What one synchronous turn of the inner loop reads: 1–2 ms of work, so that timers and sockets stay on time. */
 export const CHUNK_BYTES = 256 * KiB;
 /** So many NULs before a line are a hole in the file and not what an application says in it. */

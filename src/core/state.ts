@@ -97,6 +97,8 @@ export interface CopyPlace {
   readonly device: string;
   readonly inode: string;
   readonly birthtimeMs: number;
+  /** How many bytes it had when it was found to be one. */
+  readonly size: number;
 }
 
 /** Size of a file as far as the journal knows: what was sent of it was seen, too. */

@@ -1,20 +1,19 @@
 import { closeSync } from "node:fs";
 import type { Place, SourceFile } from "../core/source.ts";
-import { type FileRecord, type StateStore, seenSize } from "../core/state.ts";
+import type { FileRecord, StateStore } from "../core/state.ts";
 import { beginAlike, provenBytes } from "./comparison.ts";
 import { Dormant } from "./dormant.ts";
 import {
+  type Content,
   type Original,
   type Sibling,
-  byFit,
-  furthest,
-  isCopy,
+  best,
   isJournaled,
   isLonger,
   isSameFile,
-  isUnread,
   isYounger,
-  obeys,
+  journaled,
+  proof,
 } from "./evidence.ts";
 import type { Entry, Family } from "./family.ts";
 import { Heads } from "./head.ts";
@@ -152,45 +151,26 @@ export class Copies {
   #continue(family: Family, sibling: Sibling, entries: readonly Entry[]): Source | "held" | "later" | undefined {
     const { roster } = this.#o;
     const held = family.asleep(sibling.look)?.copyOf;
-    const proofs = this.#orphans(family, sibling.look).map((orphan) => ({
-      orphan,
-      proof: this.#proof(orphan, sibling, held),
-    }));
-    const fit = byFit(sibling.look.size);
     // Of two that fit alike, the one that was always here.
-    const isFormer = ({ formerFamily }: Source): number => Number(formerFamily !== undefined);
-    const [best] = proofs
-      .filter(({ proof }) => proof >= 0)
-      .toSorted((a, b) => b.proof - a.proof || fit(a.orphan, b.orphan) || isFormer(a.orphan) - isFormer(b.orphan));
-    const source = best?.orphan ?? family.members.find((member) => isLonger(sibling, member));
+    const orphans = this.#orphans(family, sibling.look).toSorted((a, b) => isFormer(a) - isFormer(b));
+    const source =
+      best(sibling, orphans, (orphan) => this.#content(orphan), held) ??
+      family.members.find((member) => isLonger(sibling, member));
     if (source !== undefined) {
       roster.contents.reseat(source, family, sibling);
       return source;
     }
-    const asleep = family.dormant.find(({ record }) => record !== undefined && isCopy(record, sibling));
+    const asleep = family.dormant.find(({ record }) => record !== undefined && proof(journaled(record), sibling) >= 0);
     if (asleep?.record !== undefined && sibling.look.size <= asleep.size)
       return this.#hold(family, sibling.look, { record: asleep.record, isAtCopy: isAt(asleep) });
     return this.#findHome(family, sibling, entries);
   }
 
-  /**
-   * How many bytes of what was read of an orphan are proven to be in the sibling; -1 when it is no copy of it. Infinity when
-   * they were once found to be alike. What nobody has read yet proves nothing and can be doubled by nothing: it is in any
-   * younger file that is large enough, and begins like it as far as that is known.
-   */
-  #proof(orphan: Source, { fd, look, heads }: Sibling, held: FileRecord | undefined): number {
-    const { record } = orphan;
-    if (record === held || isJournaled(record, look)) return Infinity;
-    if (look.birthtimeIsReal && look.birthtimeMs < record.birthtimeMs) return -1;
-    if (record.key === "") return isUnread(record) && orphan.startOffset === 0 && look.size >= orphan.size ? 0 : -1;
-    if (!heads.has(record)) return -1;
-    const places = this.#o.places(orphan);
-    const proven = provenBytes(places, fd, look.size);
-    if (proven !== 0) return proven;
-    return places.every(({ tail }) => tail.length === 0) && obeys({ fd, look }, record) ? 0 : -1;
+  #content(orphan: Source): Content {
+    return { record: orphan.record, size: orphan.size, places: this.#o.places(orphan) };
   }
 
-  /** Finds the content among those that are in no file: of those that begin alike, such as with the same header, the furthest. */
+  /** Finds the content among those that are in no file. */
   #findHome(family: Family, sibling: Sibling, entries: readonly Entry[]): Source | "later" | undefined {
     const { roster, openings, state } = this.#o;
     const { look } = sibling;
@@ -204,12 +184,7 @@ export class Copies {
       this.#hasPostponed = true;
       return "later";
     }
-    const fit = byFit(look.size);
-    const [record] = homeless
-      .filter((each) => isCopy(each, sibling))
-      .map((each) => ({ record: each, size: seenSize(each) }))
-      .toSorted((a, b) => furthest(b.record) - furthest(a.record) || fit(a, b))
-      .map((seen) => seen.record);
+    const record = best(sibling, homeless, journaled);
     if (record === undefined) return undefined;
     state.addCopy(record, look);
     roster.identity.hold(record);
@@ -224,4 +199,8 @@ export class Copies {
 function isAt({ id, record }: Dormant): boolean {
   const copy = record?.copy;
   return copy !== undefined && fileId(copy.device, copy.inode, copy.birthtimeMs) === id;
+}
+
+function isFormer({ formerFamily }: Source): number {
+  return Number(formerFamily !== undefined);
 }

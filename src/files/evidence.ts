@@ -1,9 +1,12 @@
 import type { Place } from "../core/source.ts";
-import type { CopyPlace, FileRecord } from "../core/state.ts";
+import { COPIED_AT_ONCE_BYTES } from "../core/limits.ts";
+import { type CopyPlace, type FileRecord, seenSize } from "../core/state.ts";
 import { beginAlike, hasLineEnd, provenBytes } from "./comparison.ts";
 import type { Heads } from "./head.ts";
 import type { Look, Opened } from "./open.ts";
 import type { Source } from "./source.ts";
+
+type FileFacts = Omit<CopyPlace, "size">;
 
 /** An open sibling that may be a copy. */
 export interface Sibling extends Opened {
@@ -27,27 +30,45 @@ export function isYounger(look: Look, { source, wasKnown }: Original): boolean {
   return look.birthtimeMs > birthtimeMs || (look.birthtimeMs === birthtimeMs && wasKnown);
 }
 
+/** A content that is in no file, or in no open one. */
+export interface Content {
+  readonly record: FileRecord;
+  /** Bytes of it that were seen. */
+  readonly size: number;
+  /** Where the sinks are in it, or were. */
+  readonly places: readonly Place[];
+}
+
+/** A content as the journal knows it. */
+export function journaled(record: FileRecord): Content {
+  return { record, size: seenSize(record), places: knownPlaces(record) };
+}
+
 /**
- * Whether a file holds what is left of a content that is nowhere else. The first line alone proves nothing, it may be a mere
- * header: a remembered tail must be in its place, or the journal know the copy. Where nothing was sent yet, nothing can be
- * skipped by mistake; where not even the first line was read, any younger file that is large enough will do.
+ * How many bytes of a content are proven to be in a sibling; -1 when it is no copy of it, Infinity when the two were once found
+ * to be alike. The first line alone proves nothing, it may be a mere header: a remembered tail must be in its place. What no
+ * sink has read yet proves nothing and can be doubled by nothing: it is in any younger file that is large enough, and begins
+ * like it as far as that is known.
  */
-export function isCopy(record: FileRecord, sibling: Sibling): boolean {
+export function proof({ record, size, places }: Content, sibling: Sibling, held?: FileRecord): number {
   const { fd, look, heads } = sibling;
-  if (look.birthtimeIsReal && look.birthtimeMs < record.birthtimeMs) return false;
-  if (record.key === "") return isUnread(record) && look.size >= record.seenBytes;
-  if (!heads.has(record)) return false;
-  const proven = provenBytes(knownPlaces(record), fd, look.size);
-  return (
-    proven > 0 || (proven === 0 && (isJournaled(record, look) || (furthest(record) === 0 && obeys(sibling, record))))
-  );
+  const wasAlike = record === held || wasFoundAlike(record, look);
+  if (!wasAlike && look.birthtimeIsReal && look.birthtimeMs < record.birthtimeMs) return -1;
+  if (record.key === "") return (wasAlike ? size > 0 : isUnread(record) && look.size >= size) ? 0 : -1;
+  if (wasAlike && look.size < record.headBytes) return Infinity;
+  if (!heads.has(record)) return -1;
+  const proven = provenBytes(places, fd, look.size);
+  if (proven < 0) return -1;
+  if (wasAlike) return Infinity;
+  if (proven > 0) return proven;
+  return places.every(({ tail }) => tail.length === 0) && obeys(sibling, record) ? 0 : -1;
 }
 
 /**
  * Nothing in a file contradicts what was decided about a content: it is as long as what was sent of it, and where a line was
  * ended though it had no end, there is none. That would be torn otherwise, in a file that has other lines behind the same header.
  */
-export function obeys({ fd, look }: Opened, { cursors }: FileRecord): boolean {
+function obeys({ fd, look }: Opened, { cursors }: FileRecord): boolean {
   for (const { sent, boundaries } of cursors.values()) {
     if (sent > look.size) return false;
     for (const { from, to, unterminated } of boundaries)
@@ -57,7 +78,7 @@ export function obeys({ fd, look }: Opened, { cursors }: FileRecord): boolean {
 }
 
 /** There are bytes in it, and no sink has any of them behind itself: skipped, or counted as lost. */
-export function isUnread(record: FileRecord): boolean {
+function isUnread(record: FileRecord): boolean {
   return record.seenBytes > 0 && furthest(record) === 0;
 }
 
@@ -74,26 +95,46 @@ export function furthest({ cursors }: FileRecord): number {
 }
 
 /**
- * Order of contents that a sibling of this size may hold, when no remembered tail tells them apart: first those of which it
- * can hold all that was seen, and of these the ones whose first line it has. One of which nothing was read fits everywhere.
+ * Of some contents, the one that a sibling holds: that of which most is proven. Where nothing tells them apart, first those of
+ * which it can hold all that was seen, and of these the ones whose first line it has: one of which nothing was read fits
+ * everywhere.
  */
-export function byFit(sizeBytes: number): (a: Seen, b: Seen) => number {
-  const isTooLarge = ({ size }: Seen): number => Number(size > sizeBytes);
-  return (a, b) => isTooLarge(a) - isTooLarge(b) || b.record.headBytes - a.record.headBytes;
-}
-
-/** A content, and how many bytes of it were seen. */
-export interface Seen {
-  readonly record: FileRecord;
-  readonly size: number;
+export function best<T>(
+  sibling: Sibling,
+  all: readonly T[],
+  contentOf: (one: T) => Content,
+  held?: FileRecord,
+): T | undefined {
+  const isTooLarge = ({ size }: Content): number => Number(size > sibling.look.size);
+  const [first] = all
+    .map((one) => ({ one, content: contentOf(one) }))
+    .map((each) => ({ ...each, proven: proof(each.content, sibling, held) }))
+    .filter(({ proven }) => proven >= 0)
+    .toSorted(
+      (a, b) =>
+        b.proven - a.proven ||
+        isTooLarge(a.content) - isTooLarge(b.content) ||
+        b.content.record.headBytes - a.content.record.headBytes,
+    );
+  return first?.one;
 }
 
 export function isJournaled({ copy }: FileRecord, look: Look): boolean {
   return copy !== undefined && isSameFile(copy, look);
 }
 
+/**
+ * The journal knows it for a copy, and it is as it was then. A larger one was found while it was written, and by then had at
+ * least what a tool writes at once; or it is a file of its own that merely began alike, and goes on with other lines.
+ */
+function wasFoundAlike(record: FileRecord, look: Look): boolean {
+  if (!isJournaled(record, look)) return false;
+  const { size } = record.copy!;
+  return look.size === size || size >= COPIED_AT_ONCE_BYTES;
+}
+
 /** One file, whatever its content and its place. */
-export function isSameFile(a: CopyPlace, b: CopyPlace): boolean {
+export function isSameFile(a: FileFacts, b: FileFacts): boolean {
   return a.inode === b.inode && a.device === b.device && a.birthtimeMs === b.birthtimeMs;
 }
 

@@ -18,8 +18,8 @@ export function* entriesOf(file: FileRecord): Generator<Entry> {
     ...(file.goneAtMs !== 0 && { gone: file.goneAtMs }),
   };
   if (file.copy !== undefined) {
-    const { device, inode, birthtimeMs: born } = file.copy;
-    yield { t: "copy", file: file.uid, device, inode, born };
+    const { device, inode, birthtimeMs: born, size } = file.copy;
+    yield { t: "copy", file: file.uid, device, inode, born, size };
   }
   let committed = 0;
   for (const cursor of file.cursors.values()) {

@@ -98,6 +98,7 @@ export interface CopyEntry {
   readonly device: string;
   readonly inode: string;
   readonly born: number;
+  readonly size: number;
 }
 
 /** It was seen to be so large. */

@@ -60,10 +60,10 @@ export class Store implements StateStore {
     if (file.goneAtMs !== goneAtMs) this.#change(file, { t: "gone", file: file.uid, at: goneAtMs });
   }
 
-  addCopy(file: FileRecord, { device, inode, birthtimeMs: born }: CopyPlace): void {
+  addCopy(file: FileRecord, { device, inode, birthtimeMs: born, size }: CopyPlace): void {
     const { copy } = file;
-    if (copy?.device === device && copy.inode === inode && copy.birthtimeMs === born) return;
-    this.#change(file, { t: "copy", file: file.uid, device, inode, born });
+    if (copy?.device === device && copy.inode === inode && copy.birthtimeMs === born && copy.size === size) return;
+    this.#change(file, { t: "copy", file: file.uid, device, inode, born, size });
   }
 
   noteSize(file: FileRecord, seenBytes: number): void {

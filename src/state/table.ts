@@ -79,9 +79,9 @@ export class Table {
         return;
       }
       case "copy": {
-        const { device, inode, born: birthtimeMs } = entry;
+        const { device, inode, born: birthtimeMs, size } = entry;
         const file = this.files.get(entry.file);
-        if (file !== undefined) file.copy = { device, inode, birthtimeMs };
+        if (file !== undefined) file.copy = { device, inode, birthtimeMs, size };
         return;
       }
       case "size":

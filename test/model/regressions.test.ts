@@ -68,6 +68,31 @@ const STORIES: Readonly<Record<string, (world: World) => Promise<void>>> = {
     application.truncate(LOG);
     await world.start();
   },
+
+  // A rotated file that began like its successor was held back as a copy of it, and was its copy for good when that was truncated.
+  "rotated, begun alike, written late, and truncated between two looks": async (world) => {
+    const { application } = world;
+    application.writeBlank(LOG);
+    application.rotateByNumber(LOG, false);
+    application.writeBlank(LOG);
+    application.write(LOG, 50, SHORT);
+    await world.settle();
+    application.writeLate(1, SHORT);
+    application.truncate(LOG);
+  },
+
+  // Of two contents that were sent and not answered, the copy became that with the shorter proof.
+  "sent without an answer, made anew with the same header, killed, copied and truncated": async (world) => {
+    const { application } = world;
+    await world.receiver.misbehave("muteTaken", 2);
+    application.writeHeader(LOG);
+    await world.subject.pass(400);
+    application.replace(LOG, 2, SHORT, true);
+    await world.subject.pass(400);
+    await world.kill();
+    application.copyTruncate(LOG);
+    application.writeHeader(LOG);
+  },
 };
 
 test.each(

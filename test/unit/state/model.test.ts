@@ -39,7 +39,7 @@ type Action =
   | { do: "name"; file: number }
   | { do: "move"; file: number; path: string }
   | { do: "gone"; file: number; at: number }
-  | { do: "copy"; file: number; inode: string }
+  | { do: "copy"; file: number; inode: string; size: number }
   | { do: "size"; file: number; bytes: number }
   | { do: "cursor"; file: number; sink: string; start: number }
   | { do: "sent"; file: number; cursor: number; by: number }
@@ -64,7 +64,12 @@ const actions: fc.Arbitrary<Action[]> = fc.array(
     fc.record({ do: fc.constant("name" as const), file: index }),
     fc.record({ do: fc.constant("move" as const), file: index, path: paths }),
     fc.record({ do: fc.constant("gone" as const), file: index, at: fc.constantFrom(0, Date.now()) }),
-    fc.record({ do: fc.constant("copy" as const), file: index, inode: fc.constantFrom("8", "9") }),
+    fc.record({
+      do: fc.constant("copy" as const),
+      file: index,
+      inode: fc.constantFrom("8", "9"),
+      size: fc.constantFrom(6, 7),
+    }),
     fc.record({ do: fc.constant("size" as const), file: index, bytes: fc.nat(300) }),
     {
       weight: 3,
@@ -157,7 +162,7 @@ async function act(state: State, model: ModelFile[], action: Action): Promise<vo
     state.markGone(file, action.at);
     expected.goneAtMs = action.at;
   } else if (action.do === "copy") {
-    expected.copy = { device: "8:1", inode: action.inode, birthtimeMs: 2.5 };
+    expected.copy = { device: "8:1", inode: action.inode, birthtimeMs: 2.5, size: action.size };
     state.addCopy(file, expected.copy);
   } else if (action.do === "size") {
     state.noteSize(file, action.bytes);
