@@ -12,6 +12,7 @@ import { Cursor } from "../../../src/pipeline/cursor.ts";
 import { loseLetters } from "../../../src/pipeline/lose-letters.ts";
 import { nextCommit, settleSegments } from "../../../src/pipeline/settle.ts";
 import { openState } from "../../../src/state/open.ts";
+import { cursorRecord } from "../../support/cursor-record.ts";
 
 const say = (): void => {};
 const log = { debug: say, info: say, warn: say, error: say };
@@ -54,16 +55,7 @@ test.each(["before", "after", "before and after", "twice before"])(
     const cursors = new Map<string, CursorRecord>();
     const record = { uid: 1, path: "/a", key: KEY, seenMtimeMs: 0, cursors } as unknown as FileRecord;
     const file = { ordinal: 0, record, path: "/a", size: 100, fd: -1, status: "live" } as unknown as SourceFile;
-    const journal = {
-      tail: Buffer.alloc(0),
-      lastTime: "",
-      sent: 0,
-      sentTail: Buffer.alloc(0),
-      boundaries: [],
-      salts: new Map(),
-      placements: [],
-    };
-    const cursor = new Cursor(file, { sink: "es", start: 0, committed: 0, ...noTerms(), ...journal });
+    const cursor = new Cursor(file, cursorRecord());
     cursors.set("es", cursor.record);
     const segment: Segment = {
       file,

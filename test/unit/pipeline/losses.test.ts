@@ -3,19 +3,10 @@ import type { CursorRecord, FileRecord } from "../../../src/core/state.ts";
 import { describeLosses } from "../../../src/losses.ts";
 import { Losses } from "../../../src/pipeline/losses.ts";
 import type { Pipeline } from "../../../src/pipeline/pipeline.ts";
+import { cursorRecord } from "../../support/cursor-record.ts";
 
 function makeCursor(sink: string, committed: number, sent: number): CursorRecord {
-  const facts = {
-    start: 0,
-    tail: Buffer.alloc(0),
-    sentTail: Buffer.alloc(0),
-    lastTime: "",
-    boundaries: [],
-    salts: new Map(),
-    placements: [],
-  };
-  const terms = { delivered: committed, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
-  return { sink, committed, sent, ...facts, ...terms };
+  return cursorRecord({ sink, committed, sent, delivered: committed });
 }
 
 function makeFile(seenBytes: number, cursors: readonly CursorRecord[]): FileRecord {

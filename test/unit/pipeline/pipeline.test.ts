@@ -9,6 +9,7 @@ import { type CursorRecord, type FileRecord, noTerms, type StateStore } from "..
 import type { Cursor } from "../../../src/pipeline/cursor.ts";
 import { Pipeline } from "../../../src/pipeline/pipeline.ts";
 import type { TurnReader } from "../../../src/pipeline/turn.ts";
+import { cursorRecord } from "../../support/cursor-record.ts";
 
 function makeFile(ordinal: number): SourceFile {
   const path = `/logs/${ordinal}.log`;
@@ -25,19 +26,7 @@ function makePipeline(parts: {
   deliver?: Sink["deliver"];
   replace?: () => void;
 }): Pipeline {
-  const openCursor = (file: FileRecord): CursorRecord => {
-    const facts = {
-      start: 0,
-      committed: 0,
-      tail: Buffer.alloc(0),
-      lastTime: "",
-      sent: 0,
-      sentTail: Buffer.alloc(0),
-      boundaries: [],
-    };
-    const terms = { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
-    return { sink: `cursor of ${file.uid}`, ...facts, ...terms, salts: new Map(), placements: [] };
-  };
+  const openCursor = (file: FileRecord): CursorRecord => cursorRecord({ sink: `cursor of ${file.uid}` });
   const say = (): void => {};
   return new Pipeline({
     sink: { name: "s", start() {}, deliver: parts.deliver, stop: () => Promise.resolve() } as unknown as Sink,

@@ -3,9 +3,10 @@ import { expect, test } from "vitest";
 import { Batch, Outcome } from "../../../src/core/batch.ts";
 import type { Segment } from "../../../src/core/segment.ts";
 import type { SourceFile } from "../../../src/core/source.ts";
-import { type CursorRecord, type FileRecord, noTerms } from "../../../src/core/state.ts";
+import { type FileRecord, noTerms } from "../../../src/core/state.ts";
 import { Cursor } from "../../../src/pipeline/cursor.ts";
 import { dropCommitted, loseUnread, nextCommit, settleSegments } from "../../../src/pipeline/settle.ts";
+import { cursorRecord } from "../../support/cursor-record.ts";
 
 function makeFile(size: number): SourceFile {
   const record = { uid: 1, path: "/logs/app.log", seenMtimeMs: 0, cursors: new Map() } as unknown as FileRecord;
@@ -23,27 +24,6 @@ function makeFile(size: number): SourceFile {
     mtimeMs: 0,
     quietSinceMs: 0,
   };
-}
-
-function makeCursor(file: SourceFile): Cursor {
-  const record: CursorRecord = {
-    sink: "s",
-    start: 0,
-    committed: 0,
-    tail: Buffer.alloc(0),
-    lastTime: "",
-    sent: 0,
-    sentTail: Buffer.alloc(0),
-    delivered: 0,
-    filtered: 0,
-    deadLettered: 0,
-    cut: 0,
-    lost: 0,
-    boundaries: [],
-    salts: new Map(),
-    placements: [],
-  };
-  return new Cursor(file, record);
 }
 
 interface Row {
@@ -81,7 +61,7 @@ function fill(cursor: Cursor, from: number, records: readonly Row[]): { batch: B
 test("the terms of a segment sum up to its bytes", () => {
   fc.assert(
     fc.property(rows, fc.nat(1_000), (records, from) => {
-      const { batch, segment } = fill(makeCursor(makeFile(10_000)), from, records);
+      const { batch, segment } = fill(new Cursor(makeFile(10_000), cursorRecord()), from, records);
       settleSegments(batch);
       const { delivered, filtered, deadLettered, cut, lost } = segment.terms;
       expect(delivered + filtered + deadLettered + cut + lost).toBe(segment.to - segment.from);
@@ -93,7 +73,7 @@ test("the terms of a segment sum up to its bytes", () => {
 test("a commit never passes a batch that is not settled, in whatever order they settle (invariant 1)", () => {
   fc.assert(
     fc.property(fc.array(rows, { minLength: 1, maxLength: 8 }), fc.infiniteStream(fc.nat()), (batches, random) => {
-      const cursor = makeCursor(makeFile(100_000));
+      const cursor = new Cursor(makeFile(100_000), cursorRecord());
       const open: ReturnType<typeof fill>[] = [];
       for (const records of batches) open.push(fill(cursor, open.at(-1)?.segment.to ?? 0, records));
       const end = open.at(-1)!.segment.to;
@@ -122,7 +102,7 @@ test("a commit never passes a batch that is not settled, in whatever order they 
 });
 
 test("what a truncated file took with it is lost, once everything before it is settled", () => {
-  const cursor = makeCursor(makeFile(500));
+  const cursor = new Cursor(makeFile(500), cursorRecord());
   const { batch, segment } = fill(cursor, 0, [{ blankBefore: 0, length: 100, cut: 0, dead: false }]);
   cursor.read = segment.to;
   expect(loseUnread(cursor)).toBe(400);

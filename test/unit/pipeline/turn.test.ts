@@ -13,6 +13,7 @@ import type { CursorRecord, FileRecord } from "../../../src/core/state.ts";
 import { ReadBuffer } from "../../../src/files/follow.ts";
 import { Cursor } from "../../../src/pipeline/cursor.ts";
 import { TurnReader } from "../../../src/pipeline/turn.ts";
+import { cursorRecord } from "../../support/cursor-record.ts";
 
 const MAX_LINE_BYTES = 20;
 const KEY = "0123456789abcdef0123456789abcdef";
@@ -69,24 +70,7 @@ class Rig {
       mtimeMs: 0,
       quietSinceMs: 0,
     };
-    const fresh = {
-      sink: "s",
-      start: 0,
-      committed: 0,
-      tail: Buffer.alloc(0),
-      lastTime: "",
-      sent: 0,
-      sentTail: Buffer.alloc(0),
-    };
-    const terms = { delivered: 0, filtered: 0, deadLettered: 0, cut: 0, lost: 0 };
-    this.cursor = new Cursor(this.#file, {
-      ...fresh,
-      ...terms,
-      boundaries: [],
-      salts: new Map(),
-      placements: [],
-      ...record,
-    });
+    this.cursor = new Cursor(this.#file, cursorRecord(record));
     this.cursor.seed = new EventIdSeed(KEY);
     this.#reader = new TurnReader({
       buffer: new ReadBuffer(400_000),

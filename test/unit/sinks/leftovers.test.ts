@@ -8,13 +8,14 @@ import { systemClock } from "../../../src/core/clock.ts";
 import type { Segment } from "../../../src/core/segment.ts";
 import type { SinkStatus } from "../../../src/core/sink.ts";
 import type { SourceFile } from "../../../src/core/source.ts";
-import { type Commit, type CursorRecord, type FileRecord, noTerms, type StateStore } from "../../../src/core/state.ts";
+import { type Commit, type FileRecord, noTerms, type StateStore } from "../../../src/core/state.ts";
 import { Cursor } from "../../../src/pipeline/cursor.ts";
 import { Shipper } from "../../../src/pipeline/shipper.ts";
 import { seededRandom } from "../../support/random.ts";
 import { MemoryLog, TestSource, configOf, record, sinkOf, writeRecord } from "./helpers.ts";
 import { Rig, until } from "./rig.ts";
 import { type Seen, bulkAnswer } from "./server.ts";
+import { cursorRecord } from "../../support/cursor-record.ts";
 
 const rig = Rig.use();
 const POISON = '{"create":{"status":500,"error":{"type":"illegal_state_exception","reason":"cannot cope"}}}';
@@ -127,17 +128,7 @@ class Line {
 function cursorOf(ordinal: number): Cursor {
   const path = `f${ordinal}`;
   const file = { ordinal, path, size: 1e9, record: { uid: ordinal, path, seenMtimeMs: 0 } as unknown as FileRecord };
-  const facts = {
-    start: 0,
-    committed: 0,
-    tail: Buffer.alloc(0),
-    lastTime: "",
-    sent: 0,
-    sentTail: Buffer.alloc(0),
-    boundaries: [],
-  };
-  const cursor: CursorRecord = { sink: "es", ...facts, ...noTerms(), salts: new Map(), placements: [] };
-  return new Cursor(file as unknown as SourceFile, cursor);
+  return new Cursor(file as unknown as SourceFile, cursorRecord());
 }
 
 function answering(itemOf: (id: string, document: Readonly<Record<string, unknown>>) => string | undefined) {
