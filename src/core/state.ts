@@ -97,7 +97,7 @@ export interface CopyPlace {
   readonly device: string;
   readonly inode: string;
   readonly birthtimeMs: number;
-  /** How many bytes it had when it was found to be one. */
+  /** How many bytes it had when it was found to be one; Infinity where an older pannier wrote the state. */
   readonly size: number;
 }
 

@@ -19,7 +19,7 @@ export function* entriesOf(file: FileRecord): Generator<Entry> {
   };
   if (file.copy !== undefined) {
     const { device, inode, birthtimeMs: born, size } = file.copy;
-    yield { t: "copy", file: file.uid, device, inode, born, size };
+    yield { t: "copy", file: file.uid, device, inode, born, ...(Number.isFinite(size) && { size }) };
   }
   let committed = 0;
   for (const cursor of file.cursors.values()) {

@@ -98,7 +98,8 @@ export interface CopyEntry {
   readonly device: string;
   readonly inode: string;
   readonly born: number;
-  readonly size: number;
+  /** Missing where an older pannier wrote the state. */
+  readonly size?: number;
 }
 
 /** It was seen to be so large. */

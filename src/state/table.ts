@@ -79,7 +79,7 @@ export class Table {
         return;
       }
       case "copy": {
-        const { device, inode, born: birthtimeMs, size } = entry;
+        const { device, inode, born: birthtimeMs, size = Infinity } = entry;
         const file = this.files.get(entry.file);
         if (file !== undefined) file.copy = { device, inode, birthtimeMs, size };
         return;

@@ -52,3 +52,20 @@ test.for(FILES)("a newer format in the %s is refused with 74, and nothing is cha
     expect(readdirSync(directory).filter((file) => !file.startsWith("lock"))).toEqual(FILES);
   }),
 );
+
+test("a copy whose size an older pannier did not write is one whatever its size, also after the next snapshot", () =>
+  inDirectory(async (directory) => {
+    mkdirSync(directory, { recursive: true });
+    const facts = { device: "8:1", inode: "7", born: 1.25 };
+    const entries = [
+      { t: "pannier", format: FORMAT_VERSION, kind: "journal", sequence: 1 },
+      { t: "file", file: 1, ...facts, path: "/logs/app.log", mtime: 5, generation: 0 },
+      { t: "copy", file: 1, ...facts, inode: "8" },
+    ] as const;
+    writeFileSync(join(directory, "journal"), entries.map((entry) => encodeEntry(entry)).join(""));
+    for (let start = 0; start < 2; start++) {
+      const state = await open(directory);
+      expect(state.files.get(1)?.copy).toEqual({ device: "8:1", inode: "8", birthtimeMs: 1.25, size: Infinity });
+      await state.stop();
+    }
+  }));
