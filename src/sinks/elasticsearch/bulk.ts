@@ -12,6 +12,7 @@ import { lookUpConflicts } from "./conflicts.ts";
 import type { Credentials } from "../http/credentials.ts";
 import { ErrorBody } from "../http/error-body.ts";
 import { describeFailure, retryAfterMs } from "../http/failure.ts";
+import { gzipped } from "../http/gzipped.ts";
 import { describeError, describeStranger } from "./problem.ts";
 import type { Template } from "./template.ts";
 import { destinationName } from "./template-body.ts";
@@ -62,8 +63,6 @@ export class BulkDestination implements Destination {
   async send(lane: number, exchange: Exchange, signal: AbortSignal): Promise<Reply> {
     const notYet = await this.#template.prepare(signal);
     if (notYet !== undefined) return this.#unlessAborted(signal, retry(notYet, false));
-    const { buffer, from, to } = exchange;
-    const packed = await this.#compressors[lane]?.compress(buffer, from, to);
     const scanner = (this.#scanners[lane] ??= new AnswerScanner());
     scanner.begin(readerOf(exchange, this.#carrier.credentials));
     const errorBody = new ErrorBody(ERROR_BODY_MAX_BYTES);
@@ -71,12 +70,8 @@ export class BulkDestination implements Destination {
       {
         method: "POST",
         path: this.#path,
-        headers: {
-          "content-type": "application/x-ndjson",
-          ...(packed === undefined ? {} : { "content-encoding": "gzip" }),
-        },
-        body: packed ?? buffer.subarray(from, to),
-        leaving: exchange.leaving,
+        headers: { "content-type": "application/x-ndjson" },
+        body: () => gzipped(this.#compressors[lane], exchange),
       },
       (status) => (status === 200 ? (chunk) => scanner.write(chunk) : (chunk) => errorBody.write(chunk)),
       signal,

@@ -166,6 +166,8 @@ async function lookAtRights(config: ElasticsearchConfig, carrier: Carrier, signa
   return [{ ok: false, what, detail: `the credentials may not create documents in ${name}`, hint }];
 }
 
+const DELETION_OF_NOTHING = Buffer.from('{"delete":{"_id":"pannier-probe-of-an-id-that-does-not-exist"}}\n');
+
 /**
  * A whole `_bulk` request, there and back, that stores nothing: it deletes an id that does not exist. Data streams refuse
  * that by item, a missing index is not created by it, and a key that may only create is told so.
@@ -180,7 +182,7 @@ async function roundTrip(config: ElasticsearchConfig, carrier: Carrier, signal: 
       method: "POST",
       path,
       headers: { "content-type": "application/x-ndjson" },
-      body: Buffer.from('{"delete":{"_id":"pannier-probe-of-an-id-that-does-not-exist"}}\n'),
+      body: () => Promise.resolve({ bytes: DELETION_OF_NOTHING }),
     },
     () => (chunk) => void answers.push(Buffer.from(chunk)),
     signal,

@@ -31,14 +31,22 @@ export const carrierTimes: CarrierTimes = {
   answerMs: ANSWER_MAX_MS,
 };
 
+/** What a request brings along, with the headers that tell of it. */
+export interface Body {
+  readonly bytes: Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 export interface Request {
   readonly method: string;
   /** Path and query below the node's own path. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer;
-  /** Waited for when a connection stands, before a byte goes out. */
-  readonly leaving?: () => Promise<void>;
+  /**
+   * Asked once, when a connection stands, and waited for before a byte goes out: for a server that is not there nothing is
+   * compressed, try after try, in time that other sinks have a use for.
+   */
+  readonly body?: () => Promise<Body>;
 }
 
 /**
@@ -87,13 +95,18 @@ export class Carrier {
     this.#agents = new Agents(config.batch.inFlight + 2, config.tls, clock);
   }
 
-  /** Sends a request to the next node. `onHead` is asked once for who reads the body. Never rejects. */
+  /**
+   * Sends a request to the next node. `onHead` is asked once for who reads the body. Never rejects, and resolves when nobody
+   * works on the request's own body any more: the memory that it is made in is used for the next one.
+   */
   async send(
     request: Request,
     onHead: (status: number, headers: IncomingHttpHeaders) => BodyReader,
     signal: AbortSignal,
     node: Node = this.nodes.pick(),
   ): Promise<Transfer> {
+    let body: Promise<Body | undefined> | undefined;
+    const bodyOnce = (): Promise<Body | undefined> => (body ??= request.body?.() ?? Promise.resolve(undefined));
     let transfer;
     let resent = false;
     for (;;) {
@@ -103,10 +116,11 @@ export class Carrier {
       } catch (error) {
         return this.#failed(node, error, false);
       }
-      transfer = await this.#exchange(outgoing, request, onHead, signal, node);
+      transfer = await this.#exchange(outgoing, bodyOnce, onHead, signal, node);
+      await body?.catch(() => undefined);
       // No server promises to keep a connection: this is no trouble, unless it happens on a fresh one too.
       if (transfer.kind === "answer" || !outgoing.reusedSocket || !CLOSED.has(transfer.code) || signal.aborted) break;
-      resent = true;
+      resent ||= transfer.connected;
     }
     if (resent) transfer = { ...transfer, resent };
     if (transfer.kind === "answer" && ![502, 503, 504].includes(transfer.status)) this.nodes.worked(node);
@@ -117,7 +131,6 @@ export class Carrier {
   #open(node: Node, request: Request): ClientRequest {
     const secure = node.url.protocol === "https:";
     const authorization = this.credentials.header();
-    const { body } = request;
     return (secure ? loadHttps() : http).request({
       agent: secure ? this.#agents.secure : this.#agents.plain,
       protocol: node.url.protocol,
@@ -129,7 +142,6 @@ export class Carrier {
       headers: {
         accept: "application/json",
         "accept-encoding": "identity",
-        ...(body === undefined ? {} : { "content-length": body.length }),
         ...(authorization === undefined ? {} : { authorization }),
         ...request.headers,
       },
@@ -138,7 +150,7 @@ export class Carrier {
 
   #exchange(
     outgoing: ClientRequest,
-    request: Request,
+    makeBody: () => Promise<Body | undefined>,
     onHead: (status: number, headers: IncomingHttpHeaders) => BodyReader,
     signal: AbortSignal,
     node: Node,
@@ -159,13 +171,16 @@ export class Carrier {
       const fail = (error: unknown): void => finish(this.#failed(node, error, connected));
       const isConnected = (): void => {
         clearTimeout(connecting);
-        if (request.leaving === undefined) leave();
-        else request.leaving().then(leave, (error: unknown) => void outgoing.destroy(error as Error));
+        makeBody().then(leave, (error: unknown) => void outgoing.destroy(error as Error));
       };
-      const leave = (): void => {
+      const leave = (body: Body | undefined): void => {
+        // Whatever was answered before, it was not this body.
+        if (answered) outgoing.destroy();
         if (outgoing.destroyed) return;
         connected = true;
-        outgoing.end(request.body);
+        for (const [name, value] of Object.entries(body?.headers ?? {})) outgoing.setHeader(name, value);
+        // The length goes by itself with what is the first and the last piece.
+        outgoing.end(body?.bytes);
       };
       outgoing.once("socket", (socket) => {
         if (!socket.connecting && outgoing.reusedSocket) isConnected();

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { CONTROL_BODY_MAX_BYTES } from "../../core/delivery-limits.ts";
-import type { Carrier, Transfer } from "./carrier.ts";
+import type { Body, Carrier, Transfer } from "./carrier.ts";
 import { ErrorBody } from "./error-body.ts";
 import type { Node } from "./nodes.ts";
 
@@ -29,13 +29,13 @@ export async function callControl(
   signal: AbortSignal,
 ): Promise<Control | Extract<Transfer, { kind: "failed" }>> {
   const collected = new ErrorBody(CONTROL_BODY_MAX_BYTES);
-  const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
+  const { body } = call;
   const transfer = await carrier.send(
     {
       method: call.method,
       path: call.path,
-      ...(body === undefined ? {} : { body }),
-      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...call.headers },
+      ...(body === undefined ? {} : { body: () => Promise.resolve(jsonBody(body)) }),
+      headers: call.headers ?? {},
     },
     () => (chunk) => collected.write(chunk),
     signal,
@@ -45,6 +45,10 @@ export async function callControl(
   const { status, headers, origin } = transfer;
   const { type = "", reason } = collected.error();
   return { status, headers, origin, json: collected.json(), type, reason: carrier.credentials.redact(reason) };
+}
+
+function jsonBody(value: unknown): Body {
+  return { bytes: Buffer.from(JSON.stringify(value)), headers: { "content-type": "application/json" } };
 }
 
 /** A member of something that may be no object. */

@@ -48,7 +48,7 @@ async function push(
     method: "POST",
     path: "/loki/api/v1/push",
     headers: { ...headers, "content-type": "application/json" },
-    body: EMPTY,
+    body: () => Promise.resolve({ bytes: EMPTY }),
   };
   const answer = await ask(carrier, request, signal, node);
   if ("problem" in answer) return [{ ok: false, what: "reachable", detail: answer.problem }];

@@ -7,7 +7,7 @@ import { timeText } from "../../core/record.ts";
 import { DeliveryAborted, type RecordSource, type Wire } from "../../core/sink.ts";
 import type { Contents, Destination, LookUp, Refusal } from "../destination.ts";
 import { type Exchange, type Problem, type Reply, Verdict } from "../exchange.ts";
-import type { Carrier, Transfer } from "../http/carrier.ts";
+import type { Body, Carrier, Transfer } from "../http/carrier.ts";
 import { ErrorBody } from "../http/error-body.ts";
 import { describeFailure, retryAfterMs } from "../http/failure.ts";
 import { lineOf, nanosOf, secondOf } from "./entry.ts";
@@ -96,24 +96,30 @@ export class PushDestination implements Destination {
     const { choice, headers } = packer;
     choice.choose(exchange, selection);
     if (choice.stream < 0) return { kind: "answered" };
-    const body = await packer.pack(exchange, selection);
-    if (body === undefined) return halve("size", 413, "content_too_large", "the push is too large");
     const nowMs = clock.monotonicMs();
     const waitMs = streams.turnMs(choice.stream, choice.contentBytes, nowMs);
     if (waitMs > 0) await pause(waitMs, signal);
     await pace.wait(choice.contentBytes, signal);
     const errorBody = new ErrorBody(ERROR_BODY_MAX_BYTES);
+    let isTooLarge = false;
+    const makeBody = async (): Promise<Body> => {
+      const bytes = await packer.pack(exchange, selection);
+      isTooLarge = bytes === undefined;
+      if (bytes === undefined) throw new Error("the push is too large");
+      await exchange.leaving();
+      return { bytes };
+    };
     const transfer = await carrier.send(
       {
         method: "POST",
         path: PATH,
         headers: { ...headers, ...(tenant === undefined ? {} : { "x-scope-orgid": tenant }) },
-        body,
-        leaving: exchange.leaving,
+        body: makeBody,
       },
       () => (chunk) => errorBody.write(chunk),
       signal,
     );
+    if (isTooLarge) return halve("size", 413, "content_too_large", "the push is too large");
     return this.#read(transfer, errorBody, exchange, choice, stored);
   }
 

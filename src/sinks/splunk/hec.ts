@@ -8,6 +8,7 @@ import type { Carrier, Transfer } from "../http/carrier.ts";
 import { member } from "../http/control.ts";
 import { ErrorBody } from "../http/error-body.ts";
 import { describeFailure, retryAfterMs } from "../http/failure.ts";
+import { gzipped } from "../http/gzipped.ts";
 import type { Node } from "../http/nodes.ts";
 import type { Acknowledgements } from "./acknowledgement.ts";
 import { type HecAnswer, readAnswer } from "./answer.ts";
@@ -84,9 +85,6 @@ export class HecDestination implements Destination {
 
   async #sendPart(lane: number, exchange: Exchange, part: Part, signal: AbortSignal): Promise<Outcome> {
     const { carrier, compressors, acknowledgements } = this.#o;
-    const { buffer } = exchange;
-    const { from, to } = spanOf(exchange, part);
-    const packed = await compressors[lane]?.compress(buffer, from, to);
     const node = carrier.nodes.pick();
     const body = new ErrorBody(ERROR_BODY_MAX_BYTES);
     const transfer = await carrier.send(
@@ -96,10 +94,8 @@ export class HecDestination implements Destination {
         headers: {
           "content-type": "application/json",
           "x-splunk-request-channel": acknowledgements.channelOf(lane),
-          ...(packed === undefined ? {} : { "content-encoding": "gzip" }),
         },
-        body: packed ?? buffer.subarray(from, to),
-        leaving: exchange.leaving,
+        body: () => gzipped(compressors[lane], exchange, spanOf(exchange, part)),
       },
       () => (chunk) => body.write(chunk),
       signal,

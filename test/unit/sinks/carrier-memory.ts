@@ -2,13 +2,14 @@
 import { readFileSync } from "node:fs";
 import { systemClock } from "../../../src/core/clock.ts";
 import { AnswerScanner } from "../../../src/sinks/elasticsearch/answer.ts";
-import { Carrier } from "../../../src/sinks/http/carrier.ts";
+import { type Body, Carrier } from "../../../src/sinks/http/carrier.ts";
 import { configOf } from "./helpers.ts";
 
 const [url, requests] = process.argv.slice(2);
 const carrier = new Carrier(configOf([url]), systemClock);
 const { signal } = new AbortController();
-const body = Buffer.alloc(300_000, "x");
+const bytes = Buffer.alloc(300_000, "x");
+const body = (): Promise<Body> => Promise.resolve({ bytes });
 let items = 0;
 const reader = { item: (): void => undefined, successes: (_position: number, count: number) => void (items += count) };
 

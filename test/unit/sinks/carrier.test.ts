@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
 import { type Clock, systemClock } from "../../../src/core/clock.ts";
 import type { ElasticsearchConfig } from "../../../src/core/config.ts";
-import { Carrier, type CarrierTimes, type Transfer, carrierTimes } from "../../../src/sinks/http/carrier.ts";
+import { type Body, Carrier, type CarrierTimes, type Transfer, carrierTimes } from "../../../src/sinks/http/carrier.ts";
 import { NodeRing } from "../../../src/sinks/http/nodes.ts";
 import { freePort } from "../../support/free-port.ts";
 import { configOf, record, records, sinkOf } from "./helpers.ts";
@@ -60,35 +60,87 @@ async function secureServer(): Promise<string> {
 }
 
 describe("what leaves", () => {
-  const body = Buffer.from('{"create":{}}\n{}\n');
-  const post = (carrier: Carrier, leaving: () => Promise<void>): Promise<Transfer> =>
-    carrier.send({ method: "POST", path: "/_bulk", body, leaving }, () => () => undefined, never);
+  const bytes = Buffer.from('{"create":{}}\n{}\n');
+  const headers = { "x-of": "the body" };
+  const post = (carrier: Carrier, body: () => Promise<Body>): Promise<Transfer> =>
+    carrier.send({ method: "POST", path: "/_bulk", body }, () => () => undefined, never);
 
-  test("is announced before each request, on a new connection and on a kept one, and waits for it", async () => {
+  test("is made for each request, on a new connection and on a kept one, and waited for", async () => {
     const { server, url } = await standIn();
     server.always = () => ({ status: 200, body: "{}" });
     const carrier = carrierOf([url]);
     for (let sent = 0; sent < 2; sent++) {
-      let go = (): void => {};
-      const held = new Promise<void>((resolve) => (go = resolve));
+      let go = (_: Body): void => {};
+      const held = new Promise<Body>((resolve) => (go = resolve));
       const transfer = post(carrier, () => held);
       await sleep(50);
       expect(server.seen.length).toBe(sent);
-      go();
+      go({ bytes, headers });
       expect(await transfer).toMatchObject({ kind: "answer", status: 200 });
       expect(server.seen.length).toBe(sent + 1);
+      expect(server.seen[sent].headers).toMatchObject({ ...headers, "content-length": `${bytes.length}` });
     }
   });
 
-  test("is not announced where no connection stands", async () => {
-    let announced = 0;
-    const leaving = (): Promise<void> => Promise.resolve(void announced++);
-    const transfer = await post(carrierOf([`http://127.0.0.1:${await freePort()}`]), leaving);
+  test("is not made where no connection stands", async () => {
+    let made = 0;
+    const body = (): Promise<Body> => Promise.resolve({ bytes: Buffer.alloc(++made) });
+    const transfer = await post(carrierOf([`http://127.0.0.1:${await freePort()}`]), body);
     expect(transfer).toMatchObject({ kind: "failed", connected: false, code: "ECONNREFUSED" });
-    expect(announced).toBe(0);
+    expect(made).toBe(0);
   });
 
-  test("stays where it cannot be announced", async () => {
+  test("is done with when the request is, also when the connection ends while it is made", async () => {
+    const { server, url } = await standIn();
+    let isBeingMade = false;
+    const transfer = await post(carrierOf([url]), async () => {
+      isBeingMade = true;
+      await expect.poll(() => server.connections).toBe(1);
+      server.disconnect();
+      await sleep(100);
+      isBeingMade = false;
+      return { bytes };
+    });
+    expect(transfer).toMatchObject({ kind: "failed", connected: false });
+    expect(isBeingMade, "its memory is free for the next one").toBe(false);
+  });
+
+  test("is made once, also when a kept connection turns out to be closed; what did not go out was not sent again", async () => {
+    const { server, url } = await standIn();
+    server.always = () => ({ status: 200, body: "{}" });
+    const carrier = carrierOf([url]);
+    await post(carrier, () => Promise.resolve({ bytes }));
+    let made = 0;
+    const transfer = await post(carrier, async () => {
+      made++;
+      server.disconnect();
+      await sleep(100);
+      return { bytes };
+    });
+    expect(transfer).toMatchObject({ kind: "answer", status: 200 });
+    expect(transfer).not.toHaveProperty("resent");
+    expect([made, server.seen.length]).toEqual([1, 2]);
+  });
+
+  test("does not go out when there is an answer before it is made", async () => {
+    let received = "";
+    let hasEnded = false;
+    const server = net.createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.on("data", (chunk) => (received += chunk.toString()));
+      socket.on("close", () => (hasEnded = true));
+      socket.write("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    closing.push(() => server.close());
+    const carrier = carrierOf([`http://127.0.0.1:${(server.address() as AddressInfo).port}`]);
+    const transfer = await post(carrier, () => sleep(100, { bytes }));
+    expect(transfer).toMatchObject({ kind: "answer", status: 408 });
+    await expect.poll(() => hasEnded).toBe(true);
+    expect(received).toBe("");
+  });
+
+  test("stays where it cannot be made", async () => {
     const { server, url } = await standIn();
     const transfer = await post(carrierOf([url]), () => Promise.reject(new Error("stopped")));
     expect(transfer).toMatchObject({ kind: "failed", connected: false });
@@ -262,8 +314,9 @@ describe("patience", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     closing.push(() => server.close());
     const carrier = carrierOf([`http://127.0.0.1:${(server.address() as AddressInfo).port}`]);
-    const body = Buffer.alloc(20 << 20, "x");
-    const transfer = await carrier.send({ method: "POST", path: "/_bulk", body }, () => () => undefined, never);
+    const bytes = Buffer.alloc(20 << 20, "x");
+    const request = { method: "POST", path: "/_bulk", body: () => Promise.resolve({ bytes }) };
+    const transfer = await carrier.send(request, () => () => undefined, never);
     expect(transfer).toMatchObject({ kind: "answer", status: 413 });
   });
 });

@@ -86,8 +86,13 @@ export class StandIn {
     return this.#sockets.size;
   }
 
-  async close(): Promise<void> {
+  /** Ends every connection. */
+  disconnect(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.disconnect();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
