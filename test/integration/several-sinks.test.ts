@@ -1,9 +1,11 @@
 /** Several sinks over the same files: each at its own pace, with its own cursor, and no descriptor more than allowed. */
 import {
+  appendFileSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -19,6 +21,7 @@ import { ConfigFile, type Settings, sinkTo } from "../support/config-file.ts";
 import { type Behaviour, type Gate, startGate } from "../support/gate.ts";
 import { NumberedLines } from "../support/numbered-lines.ts";
 import { type Receiver, startReceiver } from "../support/receiver.ts";
+import { speedsByTurns } from "../support/turns.ts";
 
 let directory = "";
 let logs = "";
@@ -186,39 +189,38 @@ test("three sinks of different speed, killed again and again: each has every lin
 });
 
 test("a sink that is down for long costs the other nothing: at least 90 % of its speed alone", async () => {
-  // So much that what the dead one reads until its buffers are full, some megabytes, is next to nothing.
-  const bulk = 400_000;
-  const lines = new NumberedLines(join(directory, "prepared.log"));
-  lines.write(bulk);
-  /** Milliseconds from the moment at which the file is there. */
-  const measure = async (withDead: boolean): Promise<number> => {
-    rmSync(join(directory, "state"), { recursive: true, force: true });
-    const receiver = await startReceiver();
-    const refused = await startReceiver();
-    await refused.close();
-    configure({ alive: receiver.url, ...(withDead && { dead: refused.url }) }, { memory: { limit: "64MiB" } });
-    const agent = start();
-    await agent.waitForLog("started");
-    const began = performance.now();
-    linkSync(lines.path, join(logs, "app.log"));
-    await agent.waitForStatus(({ sinks }) => sinks[0].delivered_lines === bulk, 60_000);
-    const took = performance.now() - began;
-    await agent.kill9();
-    await receiver.close();
-    unlinkSync(join(logs, "app.log"));
-    return took;
+  const [block, blocks] = [100_000, 20];
+  const measure = async (): Promise<number> => {
+    const lines = new NumberedLines(join(mkdtempSync(join(directory, "speed-")), "app.log"));
+    lines.write(block);
+    const run = async (withDead: boolean): Promise<{ readonly agent: Agent; readonly done: () => number }> => {
+      const [receiver, refused] = await Promise.all([startReceiver(), startReceiver()]);
+      onTestFinished(() => receiver.close());
+      await refused.close();
+      const own = mkdtempSync(join(directory, "agent-"));
+      linkSync(lines.path, join(own, "app.log"));
+      const sinks = { alive: receiver.url, ...(withDead && { dead: refused.url }) };
+      configure(sinks, { state_dir: join(own, "state"), inputs: [{ paths: [own] }], memory: { limit: "64MiB" } });
+      const agent = start();
+      // Until then it has read for the dead one what it can hold, and knows that it is dead.
+      await agent.waitForStatus(
+        ({ sinks: [alive, ...dead] }) => alive.delivered_lines === block && dead.every(({ retries }) => retries >= 6),
+      );
+      return { agent, done: () => receiver.stats().documents };
+    };
+    const pair = [await run(false), await run(true)];
+    const text = readFileSync(lines.path);
+    for (let n = 1; n < blocks; n++) appendFileSync(lines.path, text);
+    const isOver = (rounds: number): boolean => rounds === 60 || pair.some(({ done }) => done() === blocks * block);
+    const [alone, beside] = await speedsByTurns(pair, 150, isOver);
+    await killAgents();
+    return beside / alone;
   };
-  const alone: number[] = [];
-  const beside: number[] = [];
-  const speed = (): number => Math.min(...alone) / Math.min(...beside);
-  // The best of several interleaved runs, more of them where the machine is busy with other things.
-  while (alone.length < 3 || (alone.length < 8 && speed() <= 0.9)) {
-    alone.push(await measure(false));
-    beside.push(await measure(true));
-  }
-  const said = `alone ${alone.map(Math.round).join(" ")} ms, beside a dead one ${beside.map(Math.round).join(" ")} ms`;
-  expect(speed(), said).toBeGreaterThan(0.9);
-}, 400_000);
+  const ratios = [await measure()];
+  // What a dead sink costs, it costs each time; a machine that stumbles in one agent's turns more often than in the other's, once.
+  while (ratios.at(-1)! < 0.9 && ratios.length < 3) ratios.push(await measure());
+  expect(ratios.at(-1), `${ratios.join(", ")} of its speed alone`).toBeGreaterThanOrEqual(0.9);
+});
 
 test("two sinks with the same destination: exit 78", async () => {
   const receiver = await open();
