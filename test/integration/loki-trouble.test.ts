@@ -129,9 +129,8 @@ describe("Loki", () => {
     writeFileSync(path, numbered(0, 5_000));
     const dead = `elasticsearch+http://127.0.0.1:${await freePort()}`;
     const agent = startAgent(["run", path, "--to", dead, "--to", `loki+${server.url}`, "--state-dir", state]);
-    const startMs = performance.now();
+    // Behind the dead one, they would never come.
     await agent.waitForStatus(({ sinks }) => sinks[1].delivered_lines === 5_000, PATIENCE_MS);
-    expect(performance.now() - startMs).toBeLessThan(10_000);
     const found = await waitForEntries(server.url, '{service_name="unknown_service"}', 5_000);
     expect(countsOf(found, 5_000)).toEqual({ missing: 0, doubled: 0 });
   });
