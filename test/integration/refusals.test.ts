@@ -99,7 +99,7 @@ describe.each(ELASTICSEARCH_VERSIONS)("Elasticsearch %s", (version) => {
   });
 
   test("a flood-stage block is waited for", async () => {
-    // Where disks are not watched, the server takes such a block away with each look at them, every 30 s.
+    // For a server that was not started here: it would take the block away with its next look at the disks, in 30 s.
     const settings = { persistent: { "cluster.info.update.interval": "1h" } };
     expect((await request(url, "PUT", "/_cluster/settings", settings)).status).toBe(200);
     await create({ "index.blocks.read_only_allow_delete": true });

@@ -48,6 +48,8 @@ export async function startElasticsearch(options: ElasticsearchOptions = {}): Pr
     "path.data": options.dataDir ?? path.join(temp, "data"),
     "path.logs": path.join(temp, "logs"),
     "cluster.routing.allocation.disk.threshold_enabled": "false",
+    // Where disks are not watched, each look at them takes flood-stage blocks away, also one that a test has just put up.
+    "cluster.info.update.interval": "1h",
     ...settings,
   };
   const java = spawn(

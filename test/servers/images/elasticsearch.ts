@@ -32,6 +32,7 @@ export async function buildElasticsearchImage(version: ElasticsearchVersion = "9
     "transport.host=127.0.0.1",
     "transport.port=0",
     "cluster.routing.allocation.disk.threshold_enabled=false",
+    "cluster.info.update.interval=1h",
   ];
   const entrypoint = ["/opt/jre/bin/java", `@${HOME}/jvm.args`, "Launcher", HOME, ...settings];
   return imported(`pannier-test/elasticsearch:${version}-${stamp}`, () => fill(home), [
