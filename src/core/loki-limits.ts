@@ -34,8 +34,6 @@ export const LOKI_STREAM_BYTES = 1 * KiB;
 export const LOKI_LABELS_MAX = 15;
 /** Loki's default for `max_line_size`, until it says another. */
 export const LOKI_LINE_MAX_BYTES = 256 * KiB;
-/** A push that is refused in part is sent again without what was refused, so often at most. */
-export const LOKI_ROUNDS_MAX = 8;
 /**
  * After a refusal for speed: this share of the limit, so much growth a second, and so much of it after a further refusal. The
  * next try is after this share of the time that the push takes, twice that if it was too early, and so on.

@@ -116,6 +116,7 @@ export class Delivery implements Settling, Leftover {
       exchange.begin(load.buffer, load.starts[at], load.ends[at + count - 1], count, this.#leaving);
       const reply = await destination.send(exchange.lane, exchange, signal);
       if (exchange.resent) this.#noteSent(lane, at);
+      this.desk.health.retries += exchange.retries;
       if (reply.kind === "answered") {
         this.#portion.answered();
         this.desk.naps.wake();

@@ -94,6 +94,8 @@ export class Exchange {
   readonly verdicts: Uint8Array = new Uint8Array(BATCH_MAX_RECORDS);
   /** It went out twice: an id that is taken may be its own. */
   resent = false;
+  /** Requests of the destination's own that settled nothing, and were tried again with less. */
+  retries = 0;
   /** HTTP status of each record. */
   readonly statuses: Uint16Array = new Uint16Array(BATCH_MAX_RECORDS);
   /** Type of each record's error. */
@@ -118,6 +120,7 @@ export class Exchange {
     this.to = to;
     this.count = count;
     this.resent = false;
+    this.retries = 0;
     this.clearAnswer();
   }
 

@@ -27,6 +27,9 @@ export class Choice {
   firstAt = 0;
   /** Records from this position on go out with later pushes. */
   end = 0;
+  count = 0;
+  /** It chooses so many records at most: fewer where something in a push was refused that its answer does not name. */
+  most = Infinity;
   /** Between the first and the last one there are none of other streams, and none that were taken. */
   isRun = true;
   /** There may be further records, of other streams or too many of this one: they go out with pushes of their own. */
@@ -40,6 +43,7 @@ export class Choice {
   begin({ from }: Exchange): void {
     this.first = 0;
     this.firstAt = from;
+    this.most = Infinity;
   }
 
   /**
@@ -53,6 +57,7 @@ export class Choice {
     let entriesBytes = 0;
     let contentBytes = 0;
     let last = -1;
+    let chosen = 0;
     this.hasOthers = false;
     this.isRun = true;
     for (let position = this.first, at = this.firstAt; position < count; position++) {
@@ -70,9 +75,10 @@ export class Choice {
           contentBytes += total - HEADER_BYTES;
           this.isRun &&= last < 0 || last === position - 1;
           last = position;
+          chosen++;
         } else this.hasOthers = true;
         // A push of that size is worth its while; whether there are others is found out by asking again.
-        if (entriesBytes >= (own === stream ? LOKI_PUSH_MAX_BYTES : LOKI_PUSH_ENOUGH_BYTES)) {
+        if (entriesBytes >= (own === stream ? LOKI_PUSH_MAX_BYTES : LOKI_PUSH_ENOUGH_BYTES) || chosen >= this.most) {
           this.hasOthers = true;
           break;
         }
@@ -80,6 +86,7 @@ export class Choice {
       at += total;
     }
     this.end = last + 1;
+    this.count = chosen;
     this.stream = stream;
     this.entriesBytes = entriesBytes;
     this.contentBytes = contentBytes;

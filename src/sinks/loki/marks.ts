@@ -1,7 +1,7 @@
-import { type Exchange, type Reply, Verdict } from "../exchange.ts";
+import { type Exchange, Verdict } from "../exchange.ts";
 import type { Choice } from "./choice.ts";
 import { Place, lineBytesOf, nanosOf, secondOf, streamOf, totalOf } from "./entry.ts";
-import { readRefusals } from "./refusal.ts";
+import { oldestSecond, readRefusals, refusalOf, storedBeside } from "./refusal.ts";
 import type { Streams } from "./streams.ts";
 
 /** Marks the records of a push that was taken. */
@@ -24,58 +24,76 @@ export function markDelivered({ verdicts, statuses }: Exchange, choice: Choice, 
 /**
  * What is there of a push that was refused in part. Loki looks at each entry before it stores those that are left, and says
  * what was wrong with the others only when it has stored them: all up to a position of this stream that it did not refuse then.
+ * What it refuses for what it says it refuses again, before it looks at the stream: so what is too far behind is what passed.
  */
-export interface Stored {
-  stream: number;
-  end: number;
+export class Stored {
+  #stream = -1;
+  #end = 0;
   /** Of entries in this second some may have been refused as too old: it is where that begins, as far as Loki says it. */
-  exceptSecond: number;
+  #exceptSecond = -1;
+
+  note(stream: number, end: number, exceptSecond: number): void {
+    this.#end = stream === this.#stream ? Math.max(this.#end, end) : end;
+    if (stream !== this.#stream || exceptSecond >= 0) this.#exceptSecond = exceptSecond;
+    this.#stream = stream;
+  }
+
+  holds(stream: number, position: number, second: number): boolean {
+    return stream === this.#stream && position < this.#end && second !== this.#exceptSecond;
+  }
 }
 
 /** Marks the records that a message refuses for certain, and returns how many. */
-export function markRefused(exchange: Exchange, message: string, streams: Streams, stored: Stored): number {
+export function markRefused(
+  exchange: Exchange,
+  choice: Choice,
+  message: string,
+  streams: Streams,
+  stored: Stored,
+): number {
   const refusals = readRefusals(message);
-  const { buffer, from, count, verdicts } = exchange;
+  const { buffer, from, count, verdicts, statuses } = exchange;
   let marked = 0;
+  let lastMarked = -1;
   for (let i = 0, at = from; i < count; at += totalOf(buffer, at), i++) {
     if (verdicts[i] !== Verdict.none) continue;
-    const stream = streams.get(streamOf(buffer, at));
-    const judged = {
-      second: secondOf(buffer, at),
-      nanos: nanosOf(buffer, at),
-      lineBytes: lineBytesOf(buffer, at),
-      labels: stream.text,
-    };
-    const refused = refusals.find(({ applies }) => applies(judged));
+    const number = streamOf(buffer, at);
+    const stream = streams.get(number);
+    const second = secondOf(buffer, at);
+    const judged = { second, nanos: nanosOf(buffer, at), lineBytes: lineBytesOf(buffer, at), labels: stream.text };
+    const isAlone = choice.count === 1 && i === choice.first;
+    const refused = refusals.find(({ applies }) => applies(judged)) ?? (isAlone ? refusalOf(message) : undefined);
     if (refused === undefined) continue;
     marked++;
-    // What was stored beside newer ones is too far behind them when it is asked about again: elsewhere it would be there twice.
-    if (
-      refused.type === "too_far_behind" &&
-      i < stored.end &&
-      streamOf(buffer, at) === stored.stream &&
-      judged.second !== stored.exceptSecond
-    ) {
+    if (i < choice.end) lastMarked = i;
+    // Elsewhere it would be there twice.
+    if (refused.type === "too_far_behind" && stored.holds(number, i, second)) {
       verdicts[i] = Verdict.delivered;
-      exchange.statuses[i] = 204;
+      statuses[i] = 204;
       continue;
     }
     // The stream with the fewest labels has no room either: there will be some when others have been silent for a while.
     const isFull = refused.type === "too_many_streams" && stream.labels.size === 1;
     verdicts[i] = isFull ? Verdict.waiting : Verdict.mendable;
-    exchange.statuses[i] = isFull ? 429 : 400;
+    statuses[i] = isFull ? 429 : 400;
     exchange.types.set(i, refused.type);
     exchange.reasonsOfTypes.set(refused.type, refused.reason);
   }
+  const named = storedBeside(message);
+  if (named !== "unknown") stored.note(choice.stream, named === "all" ? choice.end : lastMarked, oldestSecond(message));
   return marked;
 }
 
-/** Some streams were taken; those that were not wait, without the others going out again. */
-export function letWait({ count, verdicts, statuses }: Exchange): Reply {
+/** Stands for the status of what was not asked about, since the push before it failed. */
+export const HELD_STATUS = 0;
+
+/** Lets those wait that have no verdict; false: nobody has one. */
+export function letWait({ count, verdicts, statuses }: Exchange): boolean {
+  if (verdicts.subarray(0, count).every((verdict) => verdict === Verdict.none)) return false;
   for (let i = 0; i < count; i++) {
     if (verdicts[i] !== Verdict.none) continue;
     verdicts[i] = Verdict.waiting;
-    statuses[i] = 429;
+    statuses[i] = HELD_STATUS;
   }
-  return { kind: "answered" };
+  return true;
 }

@@ -1,7 +1,7 @@
 import type { Batch } from "../../core/batch.ts";
 import type { Clock } from "../../core/clock.ts";
 import { ERROR_BODY_MAX_BYTES } from "../../core/delivery-limits.ts";
-import { LOKI_FLOW_BYTES_PER_S, LOKI_PACE_TRIES, LOKI_ROUNDS_MAX } from "../../core/loki-limits.ts";
+import { LOKI_FLOW_BYTES_PER_S, LOKI_PACE_TRIES } from "../../core/loki-limits.ts";
 import type { Log } from "../../core/log.ts";
 import { timeText } from "../../core/record.ts";
 import { DeliveryAborted, type RecordSource, type Wire } from "../../core/sink.ts";
@@ -12,22 +12,22 @@ import { ErrorBody } from "../http/error-body.ts";
 import { describeFailure, retryAfterMs } from "../http/failure.ts";
 import { lineOf, nanosOf, secondOf } from "./entry.ts";
 import type { Choice, Selection } from "./choice.ts";
-import { letWait, markDelivered, markRefused, type Stored } from "./marks.ts";
+import { HELD_STATUS, letWait, markDelivered, markRefused, Stored } from "./marks.ts";
 import type { Mender } from "./mending.ts";
 import { type Pace, streamRefusal } from "./pace.ts";
 import type { Packer } from "./pack.ts";
 import { describeAnswer } from "./problem.ts";
-import { areOfEntries, lineLimitOf, oldestSecond, refusesMetadata, typeOfRefusal } from "./refusal.ts";
+import { lineLimitOf, refusesMetadata, typeOfRefusal } from "./refusal.ts";
 import type { Streams } from "./streams.ts";
 import { pause } from "../wait.ts";
 
 const PATH = "/loki/api/v1/push";
 
 /**
- * What one push came to. `again`: the rest of its stream is to be sent. `taken`: other streams are. `isPaced`: the server named
- * the limit for which it refused, and the next try waits as long as that wants.
+ * What one push came to. `again`: something of it is settled, and the rest is to be sent. `isPaced`: the server named the limit
+ * for which it refused, and the next try waits as long as that wants.
  */
-type Attempt = "again" | "taken" | (Reply & { readonly isPaced?: boolean });
+type Attempt = "again" | (Reply & { readonly isPaced?: boolean });
 
 export interface PushOptions {
   readonly name: string;
@@ -51,6 +51,8 @@ export class PushDestination implements Destination {
   #withoutMetadata = false;
   /** The server has named a limit, and it was said. */
   #knowsLimit = false;
+  /** Why what is left of an answer waits, by lane. */
+  readonly #held: Problem[] = [];
 
   constructor(options: PushOptions) {
     this.wire = options.wire;
@@ -60,44 +62,52 @@ export class PushDestination implements Destination {
   /**
    * Sends the records of one stream after the other (`choice.ts` says why). Loki takes some entries of a push and refuses others.
    * Those it refuses are told apart as far as its words are certain, and the rest is sent again, until it takes all of it: what
-   * it has already it has only once. Where its words tell nothing, the request is halved, down to one record.
+   * it has already it has only once. Where its words tell nothing, fewer go out at once, down to one record. So every push
+   * settles some of its records, or is smaller than the one before. What is settled stays so when the next push fails: a stream
+   * may have gone on by then, and not be what it was for lines that come a second time.
    */
   async send(lane: number, exchange: Exchange, signal: AbortSignal): Promise<Reply> {
     this.#o.packers[lane].choice.begin(exchange);
-    const stored: Stored = { stream: -1, end: 0, exceptSecond: -1 };
-    let delivered = false;
+    const stored = new Stored();
     let tooFast = 0;
-    for (let round = 0; round < LOKI_ROUNDS_MAX;) {
+    for (;;) {
       const reply = await this.#sendOnce(lane, exchange, stored, signal);
-      if (reply === "taken") {
-        delivered = true;
-        round = tooFast = 0;
-      } else if (reply === "again") round++;
+      if (reply === "again") tooFast = 0;
+      else if (reply.kind === "answered") return reply;
       // That the server has a limit was said when it named it; since then a push waits for its turn by itself.
       else if (reply.kind !== "busy" || reply.isPaced !== true || ++tooFast === LOKI_PACE_TRIES) {
-        if (reply.kind === "busy" && delivered) return letWait(exchange);
-        if (reply.kind !== "answered") exchange.clearAnswer();
-        if (reply.kind !== "answered" && signal.aborted) throw new DeliveryAborted("stopped during a request");
-        return reply;
+        if (signal.aborted) throw new DeliveryAborted("stopped during a request");
+        if (!letWait(exchange)) return reply;
+        this.#held[lane] = reply.problem;
+        return { kind: "answered" };
       }
     }
-    exchange.clearAnswer();
-    return halve("content", 400, "refused_in_part", "the server refuses some of these entries and does not say which");
   }
 
   async #sendOnce(lane: number, exchange: Exchange, stored: Stored, signal: AbortSignal): Promise<Attempt> {
-    const { carrier, clock, packers, pace, streams, tenant } = this.#o;
+    const { packers, streams } = this.#o;
     const { verdicts } = exchange;
     const selection: Selection = {
       includes: (position) => verdicts[position] === Verdict.none,
       withoutMetadata: this.#withoutMetadata,
     };
     const packer = packers[lane];
-    const { choice, headers } = packer;
+    const { choice } = packer;
     choice.choose(exchange, selection);
     if (choice.stream < 0) return { kind: "answered" };
-    const nowMs = clock.monotonicMs();
-    const waitMs = streams.turnMs(choice.stream, choice.contentBytes, nowMs);
+    return streams.turnstileOf(choice.stream).pass(() => this.#carry(packer, selection, exchange, stored, signal));
+  }
+
+  async #carry(
+    packer: Packer,
+    selection: Selection,
+    exchange: Exchange,
+    stored: Stored,
+    signal: AbortSignal,
+  ): Promise<Attempt> {
+    const { carrier, clock, pace, streams, tenant } = this.#o;
+    const { choice, headers } = packer;
+    const waitMs = streams.turnMs(choice.stream, choice.contentBytes, clock.monotonicMs());
     if (waitMs > 0) await pause(waitMs, signal);
     await pace.wait(choice.contentBytes, signal);
     const errorBody = new ErrorBody(ERROR_BODY_MAX_BYTES);
@@ -134,16 +144,17 @@ export class PushDestination implements Destination {
     if (status === 204 || (status === 200 && errorBody.text === "")) {
       pace.taken();
       markDelivered(exchange, choice, status);
-      return choice.hasOthers ? "taken" : { kind: "answered" };
+      choice.most *= 2;
+      return choice.hasOthers ? "again" : { kind: "answered" };
     }
     const message = carrier.credentials.redact(errorBody.text);
     const problem = describeAnswer(status, message.trim(), origin);
     const type = typeOfRefusal(message);
     if (status === 400 && refusesMetadata(message)) return this.#dropMetadata(problem);
-    if (status === 400 && type !== undefined) return this.#readRefusals(message, type, exchange, choice, stored);
+    if (status === 400 && type !== undefined) return this.#readRefusals(message, exchange, choice, stored);
     if (status === 413 || /received message larger than max/.test(message))
       return halve("size", status, "content_too_large", "the record alone is more than the server takes");
-    if (status === 429 && type !== undefined) return this.#readRefusals(message, type, exchange, choice, stored);
+    if (status === 429 && type !== undefined) return this.#readRefusals(message, exchange, choice, stored);
     const waitMs = retryAfterMs(headers, clock);
     if (status === 429) {
       const isTooMuch = this.#slowDown(message, choice.contentBytes);
@@ -169,16 +180,17 @@ export class PushDestination implements Destination {
     return ofStream.bytes > ofStream.limit;
   }
 
-  /** Marks the records that were refused for certain; those that are left go out again. */
-  #readRefusals(message: string, type: string, exchange: Exchange, choice: Choice, stored: Stored): Reply | "again" {
+  /** Marks the records that were refused for certain; those that are left go out again, fewer at once when these are none. */
+  #readRefusals(message: string, exchange: Exchange, choice: Choice, stored: Stored): "again" {
     const { mender, streams } = this.#o;
     const limit = lineLimitOf(message);
     if (limit !== undefined) mender.lineMaxBytes = limit;
-    const marked = markRefused(exchange, message, streams, stored);
-    if (areOfEntries(type))
-      Object.assign(stored, { stream: choice.stream, end: choice.end, exceptSecond: oldestSecond(message) });
-    if (marked > 0) return "again";
-    return halve("content", 400, type, message.trim().slice(0, 400));
+    const marked = markRefused(exchange, choice, message, streams, stored);
+    if (marked === 0) {
+      choice.most = Math.ceil(choice.count / 2);
+      exchange.retries++;
+    }
+    return "again";
   }
 
   #dropMetadata({ message }: Problem): Reply | "again" {
@@ -199,6 +211,8 @@ export class PushDestination implements Destination {
   }
 
   explain(exchange: Exchange, position: number): Problem {
+    const held = this.#held[exchange.lane];
+    if (held !== undefined && exchange.statuses[position] === HELD_STATUS) return held;
     return describeAnswer(exchange.statuses[position], exchange.reasons.get(position) ?? "", this.#o.name);
   }
 

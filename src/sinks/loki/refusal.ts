@@ -14,6 +14,7 @@ export interface Refused {
   readonly type: string;
   /** Loki's own words about the first of them. */
   readonly reason: string;
+  /** Asked of each record in turn. */
   readonly applies: (record: Judged) => boolean;
 }
 
@@ -41,9 +42,23 @@ export function typeOfRefusal(message: string): string | undefined {
   return KNOWN.find(({ words }) => words.test(message))?.type;
 }
 
-/** The message is about single entries, of which the others were stored; not about their stream. */
-export function areOfEntries(type: string): boolean {
-  return ["timestamp_too_old", "timestamp_too_new", "line_too_long"].includes(type);
+/** What a message says of the only record of a push. */
+export function refusalOf(message: string): Refused | undefined {
+  const type = typeOfRefusal(message);
+  return type === undefined ? undefined : { type, reason: message.trim(), applies: () => true };
+}
+
+/**
+ * What Loki has stored of a push that it refused in part. It first leaves out what it does not take for what it says, and, when
+ * nothing was wrong with the rest, answers with that: all of the rest is there. Else it answers with what its stream did not take,
+ * the first ten of it by their exact times: `named`: what stands before the last of these, and is none of them, is there.
+ */
+export function storedBeside(message: string): "all" | "named" | "unknown" {
+  const type = typeOfRefusal(message) ?? "";
+  if (["timestamp_too_old", "timestamp_too_new", "line_too_long", "metadata_refused"].includes(type)) return "all";
+  const isOfPart = message.includes("__stream_shard__");
+  if (type !== "too_far_behind" || isOfPart || namedIn(message) !== behindIn(message).length) return "unknown";
+  return ignoredIn(message) > namedIn(message) ? "named" : "all";
 }
 
 /** The second from which on entries are not too old, where a message says so; else -1. */
@@ -106,24 +121,55 @@ function tooLong(message: string): Refused[] {
 
 function tooFarBehind(message: string): Refused[] {
   const stream = /for stream: (\{.*\})/.exec(message)?.[1];
-  if (stream === undefined) return [];
-  const pattern =
-    /entry with timestamp (\S+) (\d\d:\d\d:\d\d)(?:\.(\d+))? \+0000 UTC ignored, reason: '(entry (?:too far behind|out of order)[^']*)'/g;
-  const listed = [...message.matchAll(pattern)];
-  if (listed.length === 0) return [];
-  const exact = new Set(
-    listed.map(([, day, time, digits = ""]) => `${secondOf(`${day}T${time}Z`)} ${Number(digits.padEnd(9, "0"))}`),
-  );
-  const oldest = secondOf(/oldest acceptable timestamp is: ([^\s',]+)/.exec(message)?.[1] ?? "");
+  const listed = behindIn(message);
+  const last = listed.at(-1);
+  if (stream === undefined || last === undefined) return [];
+  const exact = new Set(listed.map(({ time }) => time));
   const labelsOf = withoutShard(stream);
+  // Those that are not listed stand behind the last one that is. Before it, what is as old was not too old when it came.
+  const areAllListed = ignoredIn(message) <= namedIn(message);
+  let isBehindListed = false;
   return [
     {
       type: "too_far_behind",
-      reason: listed[0][4],
-      applies: ({ second, nanos, labels: own }) =>
-        own === labelsOf && (second < oldest || exact.has(`${second} ${nanos}`)),
+      reason: listed[0].reason,
+      applies: ({ second, nanos, labels: own }) => {
+        if (own !== labelsOf) return false;
+        const time = `${second} ${nanos}`;
+        isBehindListed ||= time === last.time;
+        return exact.has(time) || (!areAllListed && isBehindListed && second < last.oldest);
+      },
     },
   ];
+}
+
+interface Behind {
+  /** Second and nanoseconds. */
+  readonly time: string;
+  readonly reason: string;
+  /** The second in which what its stream took began. */
+  readonly oldest: number;
+}
+
+/** Entries that a message lists as too far behind. */
+function behindIn(message: string): Behind[] {
+  const pattern =
+    /entry with timestamp (\S+) (\d\d:\d\d:\d\d)(?:\.(\d+))? \+0000 UTC ignored, reason: '(entry (?:too far behind|out of order)[^']*)'/g;
+  return Array.from(message.matchAll(pattern), ([, day, time, digits = "", reason]) => ({
+    time: `${secondOf(`${day}T${time}Z`)} ${Number(digits.padEnd(9, "0"))}`,
+    reason,
+    oldest: oldestSecond(reason),
+  }));
+}
+
+/** How many entries of a stream a message lists, for whatever reason. */
+function namedIn(message: string): number {
+  return [...message.matchAll(/entry with timestamp /g)].length;
+}
+
+/** How many there are. */
+function ignoredIn(message: string): number {
+  return Number(/total ignored: (\d+) out of/.exec(message)?.[1] ?? Infinity);
 }
 
 function labels(message: string): Refused[] {

@@ -2,6 +2,7 @@ import { LOKI_PUSH_AHEAD_MS, LOKI_PUSH_BYTES_PER_S, LOKI_STREAMS_MAX } from "../
 import type { Log } from "../../core/log.ts";
 import { Flow } from "./flow.ts";
 import { labelText, SERVICE_LABEL } from "./labels.ts";
+import { Turnstile } from "../wait.ts";
 
 export interface Stream {
   readonly labels: ReadonlyMap<string, string>;
@@ -19,6 +20,7 @@ export class Streams {
   readonly #flows: Flow[] = [];
   /** When the next push of each stream may go. */
   readonly #nextMs: number[] = [];
+  readonly #turnstiles: Turnstile[] = [];
   /** How fast a stream may be, of what is usual: less where the server said that it takes less. */
   flowShare = 1;
 
@@ -49,6 +51,14 @@ export class Streams {
     const nextMs = Math.max(this.#nextMs[number] ?? 0, nowMs - LOKI_PUSH_AHEAD_MS);
     this.#nextMs[number] = nextMs + (bytes / (this.flowShare * LOKI_PUSH_BYTES_PER_S)) * 1_000;
     return nextMs - nowMs;
+  }
+
+  /**
+   * Lets one push of a stream pass after the other. Of two at the same time Loki can write the later one first to the journal
+   * that it reads after a restart, and takes the other one for a part of that then: it is gone, though it was taken.
+   */
+  turnstileOf(number: number): Turnstile {
+    return (this.#turnstiles[number] ??= new Turnstile());
   }
 
   get(number: number): Stream {

@@ -32,8 +32,11 @@ type Answer = readonly [status: number, body?: string];
 class StandIn {
   readonly pushes: string[][] = [];
   readonly taken: string[] = [];
-  answer: (lines: readonly string[], push: number) => Answer | undefined = () => undefined;
+  answer: (lines: readonly string[], push: number, times: readonly bigint[]) => Answer | undefined = () => undefined;
   headers: http.IncomingHttpHeaders = {};
+  /** The most pushes of one stream that it had at the same time. */
+  mostAtOnce = 0;
+  readonly #open: Map<string, number> = new Map();
 
   async listen(): Promise<string> {
     const server = http.createServer((request, response) => {
@@ -46,9 +49,17 @@ class StandIn {
         // Of several streams Loki would say only what became of the last one.
         if (streams.length !== 1) throw new Error(`${streams.length} streams in one push`);
         const lines = streams[0].entries.map(({ line }) => String(line));
-        const [status, body = ""] = this.answer(lines, this.pushes.push(lines) - 1) ?? [204];
+        const times = streams[0].entries.map(({ time }) => time);
+        const [status, body = ""] = this.answer(lines, this.pushes.push(lines) - 1, times) ?? [204];
         if (status === 204) this.taken.push(...lines);
-        response.writeHead(status).end(body);
+        const { labels } = streams[0];
+        const open = (this.#open.get(labels) ?? 0) + 1;
+        this.#open.set(labels, open);
+        this.mostAtOnce = Math.max(this.mostAtOnce, open);
+        setTimeout(() => {
+          this.#open.set(labels, this.#open.get(labels)! - 1);
+          response.writeHead(status).end(body);
+        }, 5);
       });
     });
     closing.push(() => {
@@ -67,7 +78,7 @@ interface Delivered {
   readonly placements: string[];
 }
 
-/** Delivers lines to a server that answers so. */
+/** Delivers lines to a server that answers so, in as many batches as go at the same time. */
 async function deliver(
   lines: readonly string[],
   answer: StandIn["answer"],
@@ -132,12 +143,14 @@ async function deliver(
     times: TIMES,
   });
   closing.push(() => sink.stop());
-  const batch = new Batch(0, Buffer.alloc(1 << 20));
+  const { inFlight } = config.batch;
+  const batches = Array.from({ length: inFlight }, (_, i) => new Batch(i, Buffer.alloc(1 << 20)));
   const encoder = createRecordEncoder({ format: "auto", timezone: "UTC", fields: {} });
   const lane = new Lane();
+  let from = 0;
   for (const [index, text] of lines.entries()) {
+    const batch = batches[Math.floor((index * inFlight) / lines.length)];
     const bytes = Buffer.from(`${text}\n`);
-    const from = batch.count === 0 ? 0 : batch.to[batch.count - 1];
     const line = Object.assign(new Line(), { bytes, end: bytes.length - 1, offset: from, path: pathOf(index), lane });
     Object.assign(line, { fileKey: KEY, fallbackTime: new Date().toISOString() });
     const i = batch.count++;
@@ -146,11 +159,17 @@ async function deliver(
     batch.ends[i] = batch.length;
     batch.from[i] = from;
     batch.to[i] = from + bytes.length;
+    from += bytes.length;
   }
-  await sink.deliver(batch);
+  await Promise.all(batches.map((batch) => sink.deliver(batch)));
   const letters = [];
   for await (const { reason } of deadLetters.letters()) letters.push(reason);
-  return { outcomes: [...batch.outcome.subarray(0, batch.count)], server, letters, placements };
+  return {
+    outcomes: batches.flatMap((batch) => [...batch.outcome.subarray(0, batch.count)]),
+    server,
+    letters,
+    placements,
+  };
 }
 
 const LINES = Array.from({ length: 8 }, (_, i) => `line ${i}`);
@@ -221,18 +240,40 @@ describe("a push", () => {
     expect(letters).toEqual([words]);
   });
 
-  test("has one stream; when one of several has to wait, those that were taken do not go out again", async () => {
-    const words =
-      "Per stream rate limit exceeded (limit: 100MB/sec) while attempting to ingest for stream '{x}' totaling 1KB";
+  test.each<[string, Answer, number[]]>([
+    [
+      "has to wait",
+      [
+        429,
+        "Per stream rate limit exceeded (limit: 100MB/sec) while attempting to ingest for stream '{x}' totaling 1KB",
+      ],
+      [4, 4, 4],
+    ],
+    ["is not answered properly", [500, "rpc error"], [4, 4, 4]],
+    ["is too large", [413, ""], [4, 4, 4]],
+    [
+      "is refused for a line that is not named",
+      [400, "stream '{x}' has structured metadata too large: '70001' bytes"],
+      [4, 4, 2, 2],
+    ],
+  ])("has one stream; when one of several %s, those that were taken do not go out again", async (_, answer, sizes) => {
     const { outcomes, server } = await deliver(
       LINES,
-      (_lines, push) => (push === 1 ? [429, words] : undefined),
+      (_lines, push) => (push === 1 ? answer : undefined),
       { labels: { job: "{name}" } },
       (line) => `/logs/app-${line % 2}.log`,
     );
     expect(outcomes).toEqual(ALL);
-    expect(server.pushes.map((lines) => lines.length)).toEqual([4, 4, 4]);
+    expect(server.pushes.map((lines) => lines.length)).toEqual(sizes);
     expect(server.taken.toSorted()).toEqual(LINES);
+  });
+
+  test("of a stream waits for the answer to the one before", async () => {
+    const changes = { batch: { maxBytes: 1 << 20, maxAgeMs: 1_000, inFlight: 2, compression: "none" } } as const;
+    const same = await deliver(LINES, () => undefined, changes);
+    expect(same.outcomes).toEqual(ALL);
+    expect(same.server.pushes.length).toBe(2);
+    expect(same.server.mostAtOnce).toBe(1);
   });
 
   test("of which some were stored, and are too far behind them when it is sent again: those are not moved", async () => {
@@ -240,18 +281,19 @@ describe("a push", () => {
     const texts = [3_000, 2_000, -9e6, 0].map((age, i) => JSON.stringify({ time: now - age, i }));
     const isoOf = (ms: number): string => new Date(ms).toISOString();
     const tooNew = `entry for stream '{service_name="shop"}' has timestamp too new: ${isoOf(now + 8.9e6).slice(0, 19)}Z`;
-    const lines = [3_000, 2_000].map((age) => {
-      const [day, time] = isoOf(now - age)
-        .slice(0, -1)
-        .split("T");
-      return `entry with timestamp ${day} ${time} +0000 UTC ignored, reason: 'entry too far behind, entry timestamp is: ${isoOf(now - age)}, oldest acceptable timestamp is: ${isoOf(now - 1_000)}',`;
-    });
-    const behind = `${lines.join("\n")}\nuser 'fake', total ignored: 2 out of 3 for stream: {service_name="shop"}`;
-    const answers: readonly (Answer | undefined)[] = [
-      [400, tooNew],
-      [400, behind],
-    ];
-    const { outcomes, placements, server } = await deliver(texts, (_lines, push) => answers[push]);
+    const behind = (times: readonly bigint[]): string => {
+      const lines = times.slice(0, 2).map((time) => {
+        const [day, clock] = isoOf(Number(time / 1_000_000n))
+          .slice(0, -5)
+          .split("T");
+        const nanos = String(time % 1_000_000_000n).padStart(9, "0");
+        return `entry with timestamp ${day} ${clock}.${nanos} +0000 UTC ignored, reason: 'entry too far behind, entry timestamp is: ${day}T${clock}Z, oldest acceptable timestamp is: ${isoOf(now - 1_000)}',`;
+      });
+      return `${lines.join("\n")}\nuser 'fake', total ignored: 2 out of 3 for stream: {service_name="shop"}`;
+    };
+    const { outcomes, placements, server } = await deliver(texts, (_lines, push, times) =>
+      push === 0 ? [400, tooNew] : push === 1 ? [400, behind(times)] : undefined,
+    );
     expect(outcomes).toEqual(texts.map(() => Outcome.delivered));
     expect(placements).toEqual(["clamp"]);
     expect(server.pushes.map((lines_) => lines_.length)).toEqual([4, 3, 1, 1]);

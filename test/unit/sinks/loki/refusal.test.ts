@@ -4,6 +4,7 @@ import {
   lineLimitOf,
   readRefusals,
   refusesMetadata,
+  storedBeside,
   typeOfRefusal,
 } from "../../../../src/sinks/loki/refusal.ts";
 
@@ -44,10 +45,12 @@ describe("what Loki refuses", () => {
     ["future", record("2026-11-23T12:00:00Z"), undefined],
     ["long", record("2026-11-23T12:00:00Z", { lineBytes: 262_145 }), "line_too_long"],
     ["long", record("2026-11-23T12:00:00Z", { lineBytes: 262_144 }), undefined],
-    ["behind", record("2026-11-23T10:00:00Z"), "too_far_behind"],
+    ["behind", record("2026-11-23T10:23:33.294Z"), "too_far_behind"],
+    // All of them are listed: this one came before what it is too old for now.
+    ["behind", record("2026-11-23T10:00:00Z"), undefined],
     ["behind", record("2026-11-23T11:23:33.193999999Z"), "too_far_behind"],
     ["behind", record("2026-11-23T11:23:33.194Z"), undefined],
-    ["behind", record("2026-11-23T10:00:00Z", { labels: '{a="2", service_name="x"}' }), undefined],
+    ["behind", record("2026-11-23T10:23:33.294Z", { labels: '{a="2", service_name="x"}' }), undefined],
     ["labels", record("2026-11-23T12:00:00Z"), "labels_refused"],
     ["labels", record("2026-11-23T12:00:00Z", { labels: '{a="2", service_name="x"}' }), undefined],
     ["streams", record("2026-11-23T12:00:00Z"), "too_many_streams"],
@@ -57,7 +60,36 @@ describe("what Loki refuses", () => {
 
   test("a part of a stream that was split is the stream", () => {
     const split = RECORDED.behind.replace('{a="1", ', '{__stream_shard__="3", a="1", ');
-    expect(verdict(split, record("2026-11-23T10:00:00Z"))).toBe("too_far_behind");
+    expect(verdict(split, record("2026-11-23T10:23:33.294Z"))).toBe("too_far_behind");
+  });
+
+  test("lists the first ones that are too far behind: what is as old is refused behind the last of these only", () => {
+    const more = RECORDED.behind.replace("2 out of 3", "12 out of 30");
+    const [{ applies }] = readRefusals(more);
+    const old = record("2026-11-23T10:00:00Z");
+    expect(applies(old)).toBe(false);
+    expect(applies(record("2026-11-23T10:23:33.294Z"))).toBe(true);
+    expect(applies(old)).toBe(false);
+    expect(applies(record("2026-11-23T11:23:33.193999999Z"))).toBe(true);
+    expect(applies(old)).toBe(true);
+    expect(applies(record("2026-11-23T11:23:33Z"))).toBe(false);
+  });
+
+  test.each([
+    ["what is too old, beside which the rest is there", RECORDED.old, "all"],
+    ["what is too new", RECORDED.future, "all"],
+    ["what is too long", RECORDED.long, "all"],
+    ["all that is too far behind", RECORDED.behind, "all"],
+    ["the first that are too far behind", RECORDED.behind.replace("2 out of 3", "12 out of 30"), "named"],
+    ["a part of a stream that was split", RECORDED.behind.replace('{a="1", ', '{__stream_shard__="3", '), "unknown"],
+    [
+      "what was too fast, too",
+      `entry with timestamp 2026-11-23 10:23:33 +0000 UTC ignored, reason: 'Per stream rate limit exceeded (limit: 1KB/sec)',\n${RECORDED.behind}`,
+      "unknown",
+    ],
+    ["labels", RECORDED.labels, "unknown"],
+  ] as const)("names %s", (_, message, expected) => {
+    expect(storedBeside(message)).toBe(expected);
   });
 
   test("says how long a line may be, and that it wants no metadata", () => {
