@@ -125,14 +125,15 @@ describe("lines that say the same", () => {
     const job = prepare(undefined, { POD_UID: "pod-one" });
     const start = Date.now() - 60_000;
     const path = join(job.logs, "app.log");
-    writeFileSync(path, Array.from({ length: 20_000 }, (_, i) => line(start + Math.floor(i / 1_000))).join(""));
+    // No more than goes to one stream, however fast: without its state, how it was spread is forgotten.
+    writeFileSync(path, Array.from({ length: 4_000 }, (_, i) => line(start + Math.floor(i / 1_000))).join(""));
     const first = job.start();
     await first.waitForStatus(({ sinks }) => sinks[0].delivered_lines > 0);
     await first.kill9();
     // As if nothing of what it sent had been journaled.
     rmSync(job.state, { recursive: true });
     await ship(job);
-    expect((await waitForEntries(url, job.selector, 20_000)).length).toBe(20_000);
+    expect((await waitForEntries(url, job.selector, 4_000)).length).toBe(4_000);
   });
 });
 
