@@ -57,6 +57,8 @@ const TEXTS: Readonly<Record<number, readonly [status: number, text: string]>> =
   18: [503, "HEC is unhealthy, queues are full"],
   19: [503, "HEC is unhealthy, ack service unavailable"],
   20: [503, "HEC is unhealthy, queues are full, ack service unavailable"],
+  21: [400, "Invalid token"],
+  22: [400, "Token disabled"],
   23: [503, "Server is shutting down"],
   26: [429, "HEC queue is at capacity"],
   27: [429, "HEC ACK channel is at capacity"],

@@ -16,7 +16,7 @@ export function describeAnswer(status: number, answer: HecAnswer | undefined, te
     code: name,
     message: `${where} ${what} (${said}); ${SAFE}. ${hint}`,
   });
-  if (status === 401 || (status === 403 && TOKEN_CODES.includes(code)))
+  if (status === 401 || (status < 500 && TOKEN_CODES.includes(code)))
     return problem(
       status === 401 ? "sink_unauthorized" : "sink_forbidden",
       "does not accept the token",

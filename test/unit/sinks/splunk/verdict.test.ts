@@ -29,6 +29,8 @@ describe("every documented code has a verdict, and the operator's words where it
     [18, "destination", "sink_error"],
     [19, "destination", "sink_error"],
     [20, "destination", "sink_error"],
+    [21, "destination", "sink_forbidden"],
+    [22, "destination", "sink_forbidden"],
     [23, "destination", "sink_error"],
     [26, "busy", "sink_busy"],
     [27, "busy", "sink_busy"],
