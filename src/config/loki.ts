@@ -40,10 +40,12 @@ export function lokiSink(sink: Parsed, name: string, where: Path, replaced: Repl
 
 function checkLabels(labels: Readonly<Record<string, string>>, report: Report): void {
   const names = Object.keys(labels);
-  if (new Set([...names, "service_name"]).size > LOKI_LABELS_MAX - 1)
+  const count = new Set([...names, "service_name"]).size;
+  if (count > LOKI_LABELS_MAX - 1)
     report(
       ["labels"],
-      `more than ${LOKI_LABELS_MAX - 1} labels, service_name included: Loki takes ${LOKI_LABELS_MAX}, and pannier needs one`,
+      `${count} labels with service_name, and ${LOKI_LABELS_MAX - 1} are possible: Loki takes ${LOKI_LABELS_MAX} of a stream, and pannier needs one. ` +
+        "Leave out what the line or its metadata (file, level, pod, trace_id) says anyway",
     );
   for (const [name, value] of Object.entries(labels)) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))

@@ -27,7 +27,7 @@ export interface Gate {
   readonly close: () => Promise<void>;
 }
 
-export async function startGate(target: string, first: Behaviour): Promise<Gate> {
+export async function startGate(target: string, first: Behaviour, port: number = 0): Promise<Gate> {
   let behaviour = first;
   let requests = 0;
   let delayMs = 0;
@@ -38,7 +38,7 @@ export async function startGate(target: string, first: Behaviour): Promise<Gate>
     else if (behaviour === "pass" || behaviour === "swallow") forward(target, request, response, behaviour);
     else answer(request, response, behaviour);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests: () => requests,
