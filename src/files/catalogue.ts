@@ -7,6 +7,7 @@ import { HOT_FOR_MS, SWEEP_HOT_MS } from "../core/limits.ts";
 import type { Log } from "../core/log.ts";
 import type { Place, SourceFile } from "../core/source.ts";
 import type { StateStore } from "../core/state.ts";
+import { Absent } from "./absent.ts";
 import { Copies } from "./copies.ts";
 import { Directories } from "./directories.ts";
 import type { FileEvents } from "./events.ts";
@@ -88,8 +89,6 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   const slice = new Slice(clock);
   /** Of the last first look that was complete: what these own and is found later came later. */
   let lookedFor: Patterns | undefined;
-  /** The journal did not take it that a file is gone. */
-  let owesGone = false;
   const patterns = new Patterns(options.inputs);
   const roots = new Roots(patterns, options.allowLinksInto);
   const volume = new Volume(roots, reports);
@@ -116,7 +115,8 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
     if (above === undefined || nowMs - above.changedAtMs >= HOT_FOR_MS) hints.arm(directory);
   };
   const orphans = new Orphans({ ...stages, directories });
-  const sweep = new Sweep({ directories, orphans, roster, clock, slice, reports, isNeeded, arm, tidy });
+  const absent = new Absent({ ...stages, directories, events: options.events });
+  const sweep = new Sweep({ directories, orphans, absent, roster, clock, slice, reports, isNeeded, arm, tidy });
 
   function onOrphan({ family }: Source): void {
     const directory = directories.all.get(dirname(family.base));
@@ -129,25 +129,6 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
       const what = directories.all.has(pattern.root) && pattern.literal ? "no *.log file in" : "no file matches";
       reports.once("warn", "no_match", pattern.text, `${what} ${pattern.text}; it is looked for again and again`);
     }
-  }
-
-  /** What the state knows and the first sweep did not find is gone, unless its directory could not be looked at wholly. */
-  function markGone(): void {
-    const dormant = directories.dormantRecords();
-    for (const record of state.files.values()) {
-      if (record.goneAtMs !== 0 || roster.identity.isHeld(record) || dormant.has(record)) continue;
-      if (!directories.isComplete(dirname(record.lastPath))) continue;
-      try {
-        state.markGone(record, clock.nowMs());
-      } catch (error) {
-        // Nothing that is there waits for it.
-        owesGone = true;
-        reports.once("error", "sweep_failed", record.lastPath, `${describe(error)}; its end is noted within an hour`);
-        return;
-      }
-      options.events.gone(record);
-    }
-    owesGone = false;
   }
 
   /** Looks at everything, also at what waits for room among the open files. False when that was cut short. */
@@ -170,7 +151,7 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
     lookedFor = new Patterns(patterns.inputs);
     roster.isFirstLook = () => false;
     reportPatternsWithoutMatch();
-    markGone();
+    absent.begin();
     return true;
   }
 
@@ -178,7 +159,6 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
   function tidy(): void {
     roster.identity.prune();
     known.refresh();
-    if (owesGone) markGone();
   }
 
   return {
@@ -208,7 +188,7 @@ export function createFileCatalogue(options: FileCatalogueOptions): FileCatalogu
       );
     },
     async sweep() {
-      await sweepAll();
+      if (await sweepAll()) absent.decide();
     },
     ensureKey: (file, force) => roster.contents.ensureKey(file as Source, force),
     reopen: (file) => roster.parking.reopen(file as Source),

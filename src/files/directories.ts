@@ -98,6 +98,25 @@ export class Directories {
     return false;
   }
 
+  /** No name has changed in any of them since its last listing began, as far as their own times tell. */
+  areStill(): boolean {
+    return [...this.all.values()].every(({ path, mtimeNs }) => this.#mtimeOf(path) === mtimeNs);
+  }
+
+  /** Undefined where there is none, or none that can be looked at. */
+  #mtimeOf(path: string): bigint | undefined {
+    let folder: Folder | undefined;
+    try {
+      folder = this.#o.volume.enter(path);
+      return folder?.lookAtSelf()?.mtimeNs;
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      return undefined;
+    } finally {
+      folder?.close();
+    }
+  }
+
   /** False while something in the directory is known to exist and could not be looked at. */
   isComplete(path: string): boolean {
     const directory = this.all.get(path);

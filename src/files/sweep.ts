@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { describe } from "../core/errors.ts";
 import { DIRECTORIES_COST_FACTOR, HINT_COST_FACTOR, HINT_MIN_MS, SWEEP_COLD_MS, SWEEP_HOT_MS } from "../core/limits.ts";
 import { checkSource } from "./check.ts";
+import type { Absent } from "./absent.ts";
 import type { Directories } from "./directories.ts";
 import type { Directory } from "./directory.ts";
 import type { Orphans } from "./orphans.ts";
@@ -13,6 +14,7 @@ import type { Source } from "./source.ts";
 export interface SweepOptions {
   readonly directories: Directories;
   readonly orphans: Orphans;
+  readonly absent: Absent;
   readonly roster: Roster;
   readonly clock: Clock;
   readonly slice: Slice;
@@ -127,9 +129,10 @@ export class Sweep {
       // Not before their files were looked at: what was found to be busy is left alone.
       for (const directory of hinted) this.#o.arm(directory);
       await this.#o.orphans.look();
-      const orphansAtMs = Math.max(this.#o.orphans.dueMs, startMs + SWEEP_HOT_MS);
+      await this.#o.absent.look();
+      const missedAtMs = Math.max(Math.min(this.#o.orphans.dueMs, this.#o.absent.dueMs), startMs + SWEEP_HOT_MS);
       const rootsAtMs = Math.max(this.#rootsDueMs, this.#directoriesNotBeforeMs);
-      wakeAtMs = Math.min(directoriesAtMs, sourcesAtMs, orphansAtMs, rootsAtMs);
+      wakeAtMs = Math.min(directoriesAtMs, sourcesAtMs, missedAtMs, rootsAtMs);
       const nowMs = this.#o.clock.monotonicMs();
       if (hinted.size > 0) this.#hintNotBeforeMs = nowMs + HINT_COST_FACTOR * (nowMs - startMs);
     } catch (error) {

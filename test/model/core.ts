@@ -37,15 +37,17 @@ class PannierCore implements Subject {
   #lives = 0;
   #life: Life | undefined;
   #unexpected = 0;
+  #saidLostBytes = 0;
   #stepsLeft = Infinity;
   #onCrash: () => void = () => undefined;
 
   constructor(root: string, receiver: SimulatedReceiver) {
     this.#root = root;
     this.#receiver = receiver;
-    const say = (code: string, message: string): void => {
+    const say: Log["warn"] = (code, message, fields) => {
       this.#said.push(`${code}: ${message}`);
       if (code === "unexpected_conflict") this.#unexpected++;
+      if (code === "bytes_lost") this.#saidLostBytes += Number(fields?.["lost_bytes"]);
     };
     this.#log = { debug: () => undefined, info: say, warn: say, error: say };
   }
@@ -131,6 +133,10 @@ class PannierCore implements Subject {
 
   unexpectedConflicts(): number {
     return this.#unexpected;
+  }
+
+  saidLostBytes(): number {
+    return this.#saidLostBytes;
   }
 
   async end(): Promise<string> {

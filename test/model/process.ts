@@ -29,8 +29,6 @@ export const realStage: Stage = {
 };
 
 export class PannierProcess implements Subject {
-  /** What it said to be lost, in all its lives that are over. */
-  saidLostBytes = 0;
   readonly #root: string;
   readonly #configPath: string;
   readonly #url: string;
@@ -40,6 +38,7 @@ export class PannierProcess implements Subject {
   #gone: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #unexpected = 0;
+  #saidLostBytes = 0;
   #lives: string[] = [];
 
   constructor(root: string, url: string, dataStream = "logs-model-default", variant = 0) {
@@ -157,6 +156,10 @@ export class PannierProcess implements Subject {
     return this.#unexpected;
   }
 
+  saidLostBytes(): number {
+    return this.#saidLostBytes;
+  }
+
   async end(): Promise<string> {
     clearTimeout(this.#timer);
     await this.kill();
@@ -166,7 +169,7 @@ export class PannierProcess implements Subject {
   #leave(how: string): void {
     const logs = this.#agent?.logs ?? [];
     this.#agent = undefined;
-    for (const { code, lost_bytes } of logs) if (code === "bytes_lost") this.saidLostBytes += Number(lost_bytes);
+    for (const { code, lost_bytes } of logs) if (code === "bytes_lost") this.#saidLostBytes += Number(lost_bytes);
     this.#unexpected += logs.filter(({ code }) => code === "unexpected_conflict").length;
     this.#lives.push(
       ...logs.filter(({ code }) => code !== "memory_plan").map((line) => JSON.stringify(line)),

@@ -1,6 +1,6 @@
 /** Plays many stories, several at once, and makes one report of the first that fails. */
 import { assert, asyncProperty } from "fast-check";
-import { play } from "./case.ts";
+import { isGentle, play } from "./case.ts";
 import { story } from "./commands.ts";
 import type { Stage } from "./subject.ts";
 
@@ -43,7 +43,7 @@ export async function playMany(options: RunOptions): Promise<RunResult> {
 
   const playRound = async (seed: number): Promise<void> => {
     let isMine = false;
-    const property = asyncProperty(story(options.replayPath), async (steps) => {
+    const property = asyncProperty(story(isGentle(seed), options.replayPath), async (steps) => {
       if (isMine ? performance.now() > failedAt + SHRINK_MS : isOver()) return;
       begun++;
       try {

@@ -33,6 +33,8 @@ export interface Subject {
   terms(): readonly CursorTerms[];
   /** Conflicts that were not expected, over all its lives. */
   unexpectedConflicts(): number;
+  /** Bytes that it said to be lost, over all its lives. */
+  saidLostBytes(): number;
   /** Ends it for good and says what it said last, for a failure. */
   end(): Promise<string>;
 }

@@ -123,10 +123,10 @@ async function run(seed: number, seconds: number, elasticsearch: string | undefi
       `seed ${seed}: written ${verdict.written}, delivered ${verdict.delivered}, lost ${lost.length}, doubled ${doubled.length}, ` +
         `torn ${torn.length}; ${rotations} rotations, ${counts.kills} kills, ${counts.drains} drains, ${counts.freezes} freezes, ` +
         `${counts.troubles} troubles; ${pannier.unexpectedConflicts()} unexpected conflicts, ${open} wrong ledgers, ` +
-        `${pannier.saidLostBytes} bytes said to be lost, ${took} s`,
+        `${pannier.saidLostBytes()} bytes said to be lost, ${took} s`,
     );
     const isClean =
-      isDrained && bad.length === 0 && open === 0 && pannier.unexpectedConflicts() + pannier.saidLostBytes === 0;
+      isDrained && bad.length === 0 && open === 0 && pannier.unexpectedConflicts() + pannier.saidLostBytes() === 0;
     if (!isClean) say(`${isDrained ? "" : "the last drain was not complete\n"}${bad.slice(0, SHOWN_MAX).join("\n")}`);
     if (!isClean) say(await pannier.end());
     return isClean;
