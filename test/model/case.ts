@@ -4,7 +4,7 @@ import type { Stage } from "./subject.ts";
 import type { Verdict } from "./verify.ts";
 import { World } from "./world.ts";
 
-/** Whether the stories of a seed destroy nothing: every third. Then pannier may not say that anything is lost, either. */
+/** Whether the stories of a seed are gentle: every third. In those pannier may not say that anything is lost, either. */
 export function isGentle(seed: number): boolean {
   return seed % 3 === 0;
 }

@@ -68,13 +68,17 @@ const writing = [
     `write ${count} to ${file}`,
     ({ application }) => application.write(file, count, how),
   ]),
-  onFile(none, (file) => [`write the header to ${file}`, ({ application }) => application.writeHeader(file)]),
-  onFile(none, (file) => [`write white space to ${file}`, ({ application }) => application.writeBlank(file)]),
   onFile(longShape, (file, how) => [`begin a line in ${file}`, ({ application }) => application.begin(file, how)]),
   onExisting(none, (file) => [`go on with the line in ${file}`, ({ application }) => application.goOn(file)]),
   tuple(constantFrom(1, 5), shape).map(
     ([count, how]) => new Step(`write ${count} late`, ({ application }) => application.writeLate(count, how), always),
   ),
+];
+
+/** Files that have nothing but these are alike: nothing tells which of them a copy is one of. */
+const writingAlike = [
+  onFile(none, (file) => [`write the header to ${file}`, ({ application }) => application.writeHeader(file)]),
+  onFile(none, (file) => [`write white space to ${file}`, ({ application }) => application.writeBlank(file)]),
 ];
 
 const rotating = [
@@ -175,11 +179,11 @@ const pausing = constantFrom(1, 5, 20, 60, 300).map(
 
 /** Some stand more than once: a story without lines and starts would tell nothing. */
 const gentle = [writing, writing, rotating, receiving, supervising].flat().concat(start, start, pausing, pausing);
-const all = gentle.concat(destroying, leaving);
+const all = gentle.concat(writingAlike, writingAlike, destroying, leaving);
 
 const COMMANDS_MAX = 40;
 
-/** In a gentle one nothing goes away that was written. With `replayPath` the very steps that a failure has printed. */
+/** In a gentle one nothing goes away that was written, and no two files are alike. With `replayPath` the very steps that a failure has printed. */
 export function story(isGentle: boolean, replayPath?: string): Arbitrary<Story> {
   const replay = replayPath === undefined ? {} : { replayPath };
   return commands(isGentle ? gentle : all, { maxCommands: COMMANDS_MAX, size: "max", ...replay });
