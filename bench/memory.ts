@@ -76,5 +76,6 @@ const body = [
     `beside the receiver on the same machine. Exit code: ${result.exitCode}.`,
 ].join("\n\n");
 process.stdout.write(`${title}\n${describeMachine()}\n\n${body}\n`);
+if (flawed) process.stderr.write(`${result.sinks.flatMap(({ samples }) => samples).join("\n")}\n`);
 if (values.record) recordResult(title, body);
 if (!flat || flawed || kills > 0 || result.oomKilled || result.exitCode !== "0") process.exitCode = 1;

@@ -48,7 +48,9 @@ export class Tally {
       const seqAt = body.indexOf(SEQ, from);
       // The rest of a document behind its line is short, so that its end is searched from there.
       const lineBytes = seqAt < 0 ? -1 : readNumber(body, seqAt + LEN_AT);
-      const endAt = lineBytes < 0 ? -1 : seqAt + endDistance(lineBytes);
+      // One that was cut has no end, and where it would be, other documents are.
+      const hasEnd = lineBytes >= 0 && lineBytes <= this.#maxLineBytes;
+      const endAt = hasEnd ? seqAt + endDistance(lineBytes) : -1;
       const isWhole = endAt >= 0 && endAt < body.length && body.toString("latin1", endAt, endAt + 4) === "end=";
       let end = body.indexOf(NEWLINE, isWhole ? endAt : from);
       if (end < 0) end = body.length;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { LineBlock, SHORTEST_LINE_BYTES, usualLengths } from "../../support/load/lines.ts";
+import { endDistance, LineBlock, SHORTEST_LINE_BYTES, usualLengths } from "../../support/load/lines.ts";
 import { Tally } from "../../support/load/tally.ts";
 import { seededRandom } from "../../support/random.ts";
 
@@ -93,5 +93,16 @@ describe("the tally", () => {
     read(tally, action("b"), cutDocument(50_000, 1, 49_999));
     read(tally, action("c"), documentOf(50_000, 2));
     expect([tally.cut, tally.flaws.torn]).toEqual([1, 2]);
+  });
+
+  test("does not look for the end of a line that was cut in the documents behind it", () => {
+    const bodyOf = (bytes: number): string =>
+      [action("a"), cutDocument(bytes, 0), action("b"), documentOf(150, 1)].join("");
+    // So long that its end would be just where the next line has its own.
+    const body = bodyOf(11_000);
+    const bytes = 11_000 + body.lastIndexOf("end=") - body.indexOf("seq=") - endDistance(11_000);
+    const tally = new Tally(MAX_LINE_BYTES);
+    expect(read(tally, bodyOf(bytes)).documents).toBe(2);
+    expect([tally.cut, tally.flaws.torn]).toEqual([1, 0]);
   });
 });
