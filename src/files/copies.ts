@@ -147,15 +147,23 @@ export class Copies {
     );
   }
 
-  /** Goes on with the copy in the place of a content's own file. */
+  /**
+   * Goes on with the copy in the place of a content's own file. What an earlier process knew and this one has not found yet
+   * comes first where more of it is proven: an orphan of which nothing was read fits everywhere.
+   */
   #continue(family: Family, sibling: Sibling, entries: readonly Entry[]): Source | "held" | "later" | undefined {
     const { roster } = this.#o;
     const held = family.asleep(sibling.look)?.copyOf;
     // Of two that fit alike, the one that was always here.
     const orphans = this.#orphans(family, sibling.look).toSorted((a, b) => isFormer(a) - isFormer(b));
-    const source =
-      best(sibling, orphans, (orphan) => this.#content(orphan), held) ??
-      family.members.find((member) => isLonger(sibling, member));
+    const orphan = best(sibling, orphans, (each) => this.#content(each), held);
+    const homeless = this.#homeless(family, sibling.look, entries);
+    if (orphan !== undefined) {
+      const proven = proof(this.#content(orphan), sibling, held);
+      if (homeless.some((record) => proof(journaled(record), sibling) > proven))
+        return this.#findHome(family, sibling, homeless);
+    }
+    const source = orphan ?? family.members.find((member) => isLonger(sibling, member));
     if (source !== undefined) {
       roster.contents.reseat(source, family, sibling);
       return source;
@@ -163,23 +171,27 @@ export class Copies {
     const asleep = family.dormant.find(({ record }) => record !== undefined && proof(journaled(record), sibling) >= 0);
     if (asleep?.record !== undefined && sibling.look.size <= asleep.size)
       return this.#hold(family, sibling.look, { record: asleep.record, isAtCopy: isAt(asleep) });
-    return this.#findHome(family, sibling, entries);
+    return this.#findHome(family, sibling, homeless);
   }
 
   #content(orphan: Source): Content {
     return { record: orphan.record, size: orphan.size, places: this.#o.places(orphan) };
   }
 
-  /** Finds the content among those that are in no file. */
-  #findHome(family: Family, sibling: Sibling, entries: readonly Entry[]): Source | "later" | undefined {
-    const { roster, openings, state } = this.#o;
-    const { look } = sibling;
+  /** Contents that are in no open file and may be in this one. */
+  #homeless(family: Family, look: Look, entries: readonly Entry[]): FileRecord[] {
     // Its own file may have come from elsewhere since it was copied, or before, and have any name here, or none.
     const isNear = (record: FileRecord): boolean =>
       [record.lastPath, record.path].some((path) => isInFamily(path, family.base)) ||
       entries.some((entry) => isSameFile(entry.look, record)) ||
       family.members.some((member) => isSameFile(member.record, record));
-    const homeless = roster.identity.homeless(look, isNear);
+    return this.#o.roster.identity.homeless(look, isNear);
+  }
+
+  /** Finds the content among those that are in no file. */
+  #findHome(family: Family, sibling: Sibling, homeless: readonly FileRecord[]): Source | "later" | undefined {
+    const { roster, openings, state } = this.#o;
+    const { look } = sibling;
     if (this.#isFirstLook && homeless.length > 0) {
       this.#hasPostponed = true;
       return "later";

@@ -620,3 +620,37 @@ test("the copy of a content that was sent, and of which nothing is committed, is
   expect(await whileDown(() => logs.copyTruncate("app.log"))).toEqual(["# header", "one", "two"]);
   expect(recordAt("app.log.1")!.key).toBe(key);
 });
+
+test("copied and truncated while nobody looked, and once more during the first look: each copy is that of its own content", async () => {
+  logs.appendToFile("app.log", "one", "two");
+  await follow();
+  await whileStartingAgain(
+    () => {
+      logs.appendToFile("app.log", "three");
+      logs.copyTruncate("app.log");
+      logs.appendToFile("app.log", "four");
+    },
+    () => logs.copyTruncate("app.log"),
+  );
+  expect((await follower.catchUp()).toSorted()).toEqual(["four", "three"]);
+  expect(follower.saidCodes()).not.toContain("bytes_lost");
+});
+
+/** Stops; something happens; and something else as soon as the next run has opened app.log. */
+async function whileStartingAgain(beforehand: () => void, change: () => void): Promise<void> {
+  await follower.stop();
+  beforehand();
+  follower = await Follower.prepare({ root: logs.root, inputs: [{ paths: [logs.at("app.log")] }], places });
+  const { events } = follower;
+  const push = events.push.bind(events);
+  let isDue = true;
+  events.push = (...said) => {
+    if (isDue && said.includes("opened app.log")) {
+      isDue = false;
+      change();
+    }
+    return push(...said);
+  };
+  await follower.catalogue.start();
+  expect(isDue).toBe(false);
+}
