@@ -11,6 +11,7 @@ import { eachEntry, type FoundEntry, waitForEntries } from "../support/loki-quer
 import { Closing, numbered } from "../support/loki-rig.ts";
 
 const VALUES = Number(process.env["PANNIER_LOKI_VALUES"] ?? 2_300);
+const VALUES_AT_FIRST = 100;
 /** `LOKI_STREAMS_MAX`. */
 const STREAMS_MAX = 2_000;
 const HOUR_MS = 3_600_000;
@@ -143,14 +144,19 @@ describe("Loki", () => {
     async (context) => {
       const { logs, state } = closing.directories();
       const server = await closing.loki(context);
-      for (let i = 0; i < VALUES; i++) {
-        mkdirSync(join(logs, `user-${i}`));
-        writeFileSync(join(logs, `user-${i}`, "app.log"), numbered(i * 2, 2));
-      }
+      const write = (from: number, to: number): void => {
+        for (let i = from; i < to; i++) {
+          mkdirSync(join(logs, `user-${i}`));
+          writeFileSync(join(logs, `user-${i}`, "app.log"), numbered(i * 2, 2));
+        }
+      };
+      // Too few for the warning, which a kill could take with it.
+      write(0, VALUES_AT_FIRST);
       const labels = { job: "values", user: "{1}" };
       const first = start(server.url, logs, state, labels);
       await first.waitForStatus(({ sinks }) => sinks[0].delivered_lines > 100, PATIENCE_MS);
       await first.kill9();
+      write(VALUES_AT_FIRST, VALUES);
       const startMs = performance.now();
       const agent = await ship(server.url, logs, state, labels);
       const seconds = (performance.now() - startMs) / 1_000;
