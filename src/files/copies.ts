@@ -157,13 +157,12 @@ export class Copies {
     // Of two that fit alike, the one that was always here.
     const orphans = this.#orphans(family, sibling.look).toSorted((a, b) => isFormer(a) - isFormer(b));
     const orphan = best(sibling, orphans, (each) => this.#content(each), held);
-    const homeless = this.#homeless(family, sibling.look, entries);
     if (orphan !== undefined) {
-      const proven = proof(this.#content(orphan), sibling, held);
-      if (homeless.some((record) => proof(journaled(record), sibling) > proven))
-        return this.#findHome(family, sibling, homeless);
+      const homeless = this.#homeless(family, sibling.look, entries);
+      const home = best(sibling, homeless, journaled);
+      if (home !== undefined && home.proven > orphan.proven) return this.#findHome(family, sibling, homeless);
     }
-    const source = orphan ?? family.members.find((member) => isLonger(sibling, member));
+    const source = orphan?.one ?? family.members.find((member) => isLonger(sibling, member));
     if (source !== undefined) {
       roster.contents.reseat(source, family, sibling);
       return source;
@@ -171,7 +170,7 @@ export class Copies {
     const asleep = family.dormant.find(({ record }) => record !== undefined && proof(journaled(record), sibling) >= 0);
     if (asleep?.record !== undefined && sibling.look.size <= asleep.size)
       return this.#hold(family, sibling.look, { record: asleep.record, isAtCopy: isAt(asleep) });
-    return this.#findHome(family, sibling, homeless);
+    return this.#findHome(family, sibling, this.#homeless(family, sibling.look, entries));
   }
 
   #content(orphan: Source): Content {
@@ -196,7 +195,7 @@ export class Copies {
       this.#hasPostponed = true;
       return "later";
     }
-    const record = best(sibling, homeless, journaled);
+    const record = best(sibling, homeless, journaled)?.one;
     if (record === undefined) return undefined;
     state.addCopy(record, look);
     roster.identity.hold(record);

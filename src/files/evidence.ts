@@ -94,6 +94,12 @@ export function furthest({ cursors }: FileRecord): number {
   return Math.max(0, ...Array.from(cursors.values(), ({ committed }) => committed));
 }
 
+/** A content that a sibling holds, by its owner, and how much of that is proven. */
+export interface Match<T> {
+  readonly one: T;
+  readonly proven: number;
+}
+
 /**
  * Of some contents, the one that a sibling holds: that of which most is proven. Where nothing tells them apart, first those of
  * which it can hold all that was seen, and of these the ones whose first line it has: one of which nothing was read fits
@@ -104,9 +110,9 @@ export function best<T>(
   all: readonly T[],
   contentOf: (one: T) => Content,
   held?: FileRecord,
-): T | undefined {
+): Match<T> | undefined {
   const isTooLarge = ({ size }: Content): number => Number(size > sibling.look.size);
-  const [first] = all
+  return all
     .map((one) => ({ one, content: contentOf(one) }))
     .map((each) => ({ ...each, proven: proof(each.content, sibling, held) }))
     .filter(({ proven }) => proven >= 0)
@@ -115,8 +121,8 @@ export function best<T>(
         b.proven - a.proven ||
         isTooLarge(a.content) - isTooLarge(b.content) ||
         b.content.record.headBytes - a.content.record.headBytes,
-    );
-  return first?.one;
+    )
+    .at(0);
 }
 
 export function isJournaled({ copy }: FileRecord, look: Look): boolean {
@@ -127,10 +133,9 @@ export function isJournaled({ copy }: FileRecord, look: Look): boolean {
  * The journal knows it for a copy, and it is as it was then. A larger one was found while it was written, and by then had at
  * least what a tool writes at once; or it is a file of its own that merely began alike, and goes on with other lines.
  */
-function wasFoundAlike(record: FileRecord, look: Look): boolean {
-  if (!isJournaled(record, look)) return false;
-  const { size } = record.copy!;
-  return look.size === size || size >= COPIED_AT_ONCE_BYTES;
+function wasFoundAlike({ copy }: FileRecord, look: Look): boolean {
+  if (copy === undefined || !isSameFile(copy, look)) return false;
+  return look.size === copy.size || copy.size >= COPIED_AT_ONCE_BYTES;
 }
 
 /** One file, whatever its content and its place. */
