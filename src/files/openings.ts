@@ -5,7 +5,7 @@ import { provenBytes } from "./comparison.ts";
 import type { Entry, Family } from "./family.ts";
 import { readFirst } from "./head.ts";
 import type { Identified } from "./identity.ts";
-import type { Look, Opened } from "./open.ts";
+import { type Look, type Opened, lookAtOpen } from "./open.ts";
 import type { Patterns } from "./patterns.ts";
 import type { Roster } from "./roster.ts";
 import type { BeginHow, OpenHow, Source } from "./source.ts";
@@ -41,7 +41,11 @@ export class Openings {
     } finally {
       if (identified === undefined) closeSync(fd);
     }
-    return identified === undefined ? "unknown" : this.begin(family, opened, { ...how, ...identified });
+    if (identified === undefined) return "unknown";
+    // Truncated since it was looked at, it has new content, which is as large as it is now. The size before was the old one's,
+    // and would be missing later.
+    const now = identified.isKnown ? look : lookAtOpen(fd, look.path);
+    return this.begin(family, { fd, look: now }, { ...how, ...identified });
   }
 
   /** Opens a file again that was put aside, if it still is what it was. */

@@ -2,6 +2,7 @@
 import {
   type Arbitrary,
   type AsyncCommand,
+  array,
   boolean,
   commands,
   constant,
@@ -10,7 +11,7 @@ import {
   record,
   tuple,
 } from "fast-check";
-import { NAMES } from "./application.ts";
+import { type Application, NAMES } from "./application.ts";
 import type { LineShape } from "./lines.ts";
 import type { Model } from "./model.ts";
 import { FAULTS } from "./index.ts";
@@ -138,13 +139,34 @@ const receiving = [
   constant(new Step("receiver: heal", ({ receiver }) => receiver.heal(), always)),
 ];
 
-const start = constant(
-  new Step(
-    "start",
-    (world) => world.start(),
-    (model) => !model.isRunning,
-  ),
-);
+const isDown: IsPossible = ({ isRunning }) => !isRunning;
+const start = constant(new Step("start", async (world) => void (await world.start()), isDown));
+
+/** What an application may do while pannier looks at its files for the first time. */
+const deeds: Readonly<Record<string, (application: Application, file: string) => void>> = {
+  "write to": (application, file) => application.write(file, 2, { json: false, repeats: 5 }),
+  "rotate by number": (application, file) => application.rotateByNumber(file, true),
+  "rotate by number, no new file:": (application, file) => application.rotateByNumber(file, false),
+  "rotate by date": (application, file) => application.rotateByDate(file, true),
+  "copy and truncate": (application, file) => application.copyTruncate(file),
+  "move across": (application, file) => application.moveAcross(file),
+};
+const deed = tuple(constantFrom(0, 1, 2, 5, 10, 20, 50), constantFrom(...Object.keys(deeds)), constantFrom(...NAMES));
+const startAmid = array(deed, { minLength: 1, maxLength: 12, size: "max" }).map((chosen) => {
+  const titles = chosen.map(([steps, what, file]) => `after ${steps}, ${what} ${file}`);
+  const acts = chosen.map(([steps, what, file]) => ({
+    steps,
+    act(application: Application): void {
+      application.open(file);
+      deeds[what](application, file);
+    },
+  }));
+  return new Step(
+    `start, and meanwhile (${titles.join("; ")})`,
+    async (world) => void (await world.start(acts)),
+    isDown,
+  );
+});
 const supervising = [
   constantFrom(1, 2, 3, 5, 8, 13, 21, 34, 55).map(
     (steps) => new Step(`crash after ${steps} steps`, (world) => world.crashSoon(steps), always),
@@ -178,7 +200,9 @@ const pausing = constantFrom(1, 5, 20, 60, 300).map(
 );
 
 /** Some stand more than once: a story without lines and starts would tell nothing. */
-const gentle = [writing, writing, rotating, receiving, supervising].flat().concat(start, start, pausing, pausing);
+const gentle = [writing, writing, rotating, receiving, supervising]
+  .flat()
+  .concat(start, startAmid, startAmid, pausing, pausing);
 const all = gentle.concat(writingAlike, writingAlike, destroying, leaving);
 
 const COMMANDS_MAX = 40;

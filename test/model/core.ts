@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Log } from "../../src/core/log.ts";
 import { openState } from "../../src/state/open.ts";
+import { stepBetween } from "./between.ts";
 import { Life } from "./life.ts";
 import { settingsFor } from "./settings.ts";
 import { SimulatedClock, SimulatedReceiver } from "./simulated.ts";
@@ -65,15 +66,16 @@ class PannierCore implements Subject {
     this.#onCrash = onCrash;
   }
 
-  async start(): Promise<void> {
+  async start(between: () => void): Promise<void> {
     await this.#clearAway();
     const { config, plan } = settingsFor(this.#root, this.#state);
     const state = await openState({ directory: this.#state, podUid: "pod-1", clock: this.#clock, log: this.#log });
     const step = (): void => {
       if (this.isAlive && --this.#stepsLeft <= 0) this.#crash();
     };
-    this.#life = new Life({ state, config, plan, receiver: this.#receiver, clock: this.#clock, log: this.#log, step });
-    await this.#life.catalogue.start();
+    const life = new Life({ state, config, plan, receiver: this.#receiver, clock: this.#clock, log: this.#log, step });
+    this.#life = life;
+    await stepBetween(between, () => life.catalogue.start());
   }
 
   /** What is in the state directory at this moment is what the next life finds. */

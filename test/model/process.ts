@@ -1,7 +1,7 @@
 /** The real process as the subject of a case. */
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { type Agent, startAgent } from "../support/agent.ts";
 import { cursorTerms } from "./state.ts";
 import { HttpReceiver } from "./receiver.ts";
@@ -11,10 +11,12 @@ const DRAIN_DEADLINE = "4s";
 /** Of the configurations that a reload goes between, and of one for much data. */
 const BATCH_BYTES = ["8KiB", "64KiB", "1MiB"] as const;
 const BATCH_AGES = ["30ms", "60ms", "500ms"] as const;
-const POLL_MS = 10;
+const POLL_MS_AT_START = 2;
+/** While it looks for the first time, others take a step so often. */
+const LOOK_STEP_MS = 0.2;
 /** What a step is to a process that is looked at from outside. */
 const STEP_MS = 3;
-const LOOKS_MAX = 2_000;
+const STARTING_LOOKS_MAX = 100_000;
 /** Starts are half of what a case costs. */
 const ENV = { NODE_COMPILE_CACHE: "/tmp/pannier-model-compile-cache" };
 
@@ -82,14 +84,21 @@ export class PannierProcess implements Subject {
     }, steps * STEP_MS);
   }
 
-  async start(): Promise<void> {
+  async start(step: () => void = () => undefined): Promise<void> {
     await this.#gone;
     const agent = startAgent(["run", "--config", this.#configPath], { env: ENV });
     this.#agent = agent;
     this.#gone = agent.exited;
-    for (let looks = 1; this.#agent === agent && !agent.logs.some(({ code }) => code === "started"); looks++) {
-      if (looks === LOOKS_MAX) throw new Error("pannier has not started");
-      await sleep(POLL_MS);
+    const hasSaid = (wanted: string): boolean => agent.logs.some(({ code }) => code === wanted);
+    for (let looks = 1; this.#agent === agent && !hasSaid("started"); looks++) {
+      if (looks === STARTING_LOOKS_MAX) throw new Error("pannier has not started");
+      // What it says last before its first look, which takes some milliseconds.
+      if (!hasSaid("admin_listening")) await sleep(POLL_MS_AT_START);
+      else {
+        step();
+        const nextAtMs = performance.now() + LOOK_STEP_MS;
+        while (performance.now() < nextAtMs) await nextTurn();
+      }
     }
   }
 

@@ -10,8 +10,8 @@ export interface Stage {
 
 /** What a case needs of pannier, be it the real process or its core inside this one. */
 export interface Subject {
-  /** Resolves when it follows. */
-  start(): Promise<void>;
+  /** Resolves when it follows. Until then, while it looks at the files for the first time, others take a step now and then. */
+  start(step: () => void): Promise<void>;
   /** `kill -9`. */
   kill(): Promise<void>;
   /** It is killed in the middle of what it does: after so many of its steps, also of those of its next start. */

@@ -11,6 +11,12 @@ const POLL_MS = 10;
 /** Counted in looks, not in time: on a machine that stands still for half a minute nobody is late. */
 const LOOKS_MAX = 2_000;
 
+/** Something that the application does when pannier has taken so many more steps. */
+export interface Deed {
+  readonly steps: number;
+  readonly act: (application: Application) => void;
+}
+
 export class World {
   readonly root: string;
   readonly model: Model = new Model();
@@ -33,9 +39,24 @@ export class World {
     return Object.assign(world, await stage.set(world.root));
   }
 
-  async start(): Promise<void> {
-    await this.subject.start();
+  /**
+   * Pannier starts, and while it looks at the files for the first time, the application does these things. False when that look
+   * was over before all of them were done.
+   */
+  async start(deeds: readonly Deed[] = []): Promise<boolean> {
+    let done = 0;
+    let stepsLeft = deeds[0]?.steps ?? 0;
+    const doNext = (): void => {
+      deeds[done++].act(this.application);
+      stepsLeft = deeds[done]?.steps ?? 0;
+    };
+    await this.subject.start(() => {
+      while (done < deeds.length && stepsLeft-- <= 0) doNext();
+    });
+    const isInTime = done === deeds.length;
+    while (done < deeds.length) doNext();
     this.model.isRunning = this.subject.isAlive;
+    return isInTime;
   }
 
   async kill(): Promise<void> {

@@ -43,8 +43,14 @@ interface Counts {
   troubles: number;
 }
 
-/** Trouble for pannier until the time is over. */
-async function harass(pannier: PannierProcess, random: Random, until: number, counts: Counts): Promise<void> {
+/** Trouble for pannier until the time is over; `starting` is called before each start. */
+async function harass(
+  pannier: PannierProcess,
+  random: Random,
+  until: number,
+  counts: Counts,
+  starting: () => void,
+): Promise<void> {
   while (performance.now() < until) {
     await sleep(100 + random.below(1_500));
     const choice = random.next();
@@ -61,6 +67,7 @@ async function harass(pannier: PannierProcess, random: Random, until: number, co
       await pannier.drain();
     }
     if (random.chance(0.3)) await sleep(random.below(1_500));
+    starting();
     await pannier.start();
   }
 }
@@ -105,7 +112,8 @@ async function run(seed: number, seconds: number, elasticsearch: string | undefi
   try {
     await pannier.start();
     const troubled = seededRandom(seed + 1);
-    await Promise.all([harass(pannier, random, until, counts), disturb(target, troubled, until, counts)]);
+    const starting = (): boolean => writer.kill("SIGUSR2");
+    await Promise.all([harass(pannier, random, until, counts, starting), disturb(target, troubled, until, counts)]);
     writer.kill("SIGTERM");
     await writerEnds;
     await target.heal();

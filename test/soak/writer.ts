@@ -1,6 +1,7 @@
 /**
  * The application of the chaos soak, a process of its own: `writer.ts ROOT SEED` writes and rotates until it gets a SIGTERM,
- * then finishes its lines and leaves what it has written in ROOT/written.json. It does nothing that could lose a line.
+ * then finishes its lines and leaves what it has written in ROOT/written.json. It does nothing that could lose a line. After a
+ * SIGUSR2 it rotates a lot for a moment: pannier looks at the files for the first time then.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,13 +11,20 @@ import type { LineShape } from "../model/lines.ts";
 import { Model } from "../model/model.ts";
 import { seededRandom } from "../support/random.ts";
 
+/** A start takes most of this before it looks. */
+const ROTATES_MS = 400;
+/** Of what is chosen from. */
+const ROTATION = 0.97;
+
 const [root, seed] = process.argv.slice(2);
 const random = seededRandom(Number(seed));
 const model = new Model();
 const application = new Application(root, model, () => performance.now(), Infinity);
 const stop = new AbortController();
 let rotations = 0;
+let rotatesUntilMs = 0;
 process.on("SIGTERM", () => stop.abort());
+process.on("SIGUSR2", () => (rotatesUntilMs = performance.now() + ROTATES_MS));
 
 function shape(): LineShape {
   return { json: random.chance(0.5), repeats: random.pick([0, 1, 3, 5, 10, 100]) };
@@ -26,7 +34,7 @@ const longShape = (): LineShape => ({ json: random.chance(0.5), repeats: 30 + ra
 
 /** Rotation as a tool does it, or twenty times within a second. */
 async function rotate(name: string): Promise<void> {
-  const times = random.chance(0.03) ? 20 : 1;
+  const times = random.chance(0.15) ? 20 : 1;
   for (let i = 0; i < times; i++) {
     application.open(name);
     rotations++;
@@ -48,7 +56,8 @@ async function rotate(name: string): Promise<void> {
 
 while (!stop.signal.aborted) {
   const name = random.pick(NAMES);
-  const choice = random.next();
+  const isStarting = performance.now() < rotatesUntilMs;
+  const choice = isStarting && random.chance(0.5) ? ROTATION : random.next();
   if (choice < 0.75) application.write(name, 1 + random.below(40), shape());
   else if (choice < 0.8) application.writeHeader(name);
   else if (choice < 0.83) application.writeBlank(name);
@@ -56,7 +65,7 @@ while (!stop.signal.aborted) {
   else if (choice < 0.94) application.goOn(name);
   else if (choice < 0.96) application.writeLate(1 + random.below(5), shape());
   else if (choice < 0.98) await rotate(name);
-  await sleep(random.below(20));
+  await sleep(random.below(isStarting ? 3 : 20));
 }
 for (const content of model.contents.values()) application.endLine(content);
 application.close();
