@@ -84,7 +84,7 @@ export class PannierProcess implements Subject {
     }, steps * STEP_MS);
   }
 
-  async start(step: () => void = () => undefined): Promise<void> {
+  async start(step?: () => void): Promise<void> {
     await this.#gone;
     const agent = startAgent(["run", "--config", this.#configPath], { env: ENV });
     this.#agent = agent;
@@ -93,7 +93,7 @@ export class PannierProcess implements Subject {
     for (let looks = 1; this.#agent === agent && !hasSaid("started"); looks++) {
       if (looks === STARTING_LOOKS_MAX) throw new Error("pannier has not started");
       // What it says last before its first look, which takes some milliseconds.
-      if (!hasSaid("admin_listening")) await sleep(POLL_MS_AT_START);
+      if (step === undefined || !hasSaid("admin_listening")) await sleep(POLL_MS_AT_START);
       else {
         step();
         const nextAtMs = performance.now() + LOOK_STEP_MS;
