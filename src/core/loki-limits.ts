@@ -21,12 +21,15 @@ export const LOKI_PARTS_MAX = 64;
 export const LOKI_FLOW_WINDOW_MS = 10_000;
 /** A stretch of a file that goes to one of them: each takes a push of its own, and is much less than what Loki splits. */
 export const LOKI_PART_BYTES = 256 * KiB;
-/** Of one stream, a push holds so much, and all of them so much a second, after half a second's worth at once: together less than 1,536 KiB. */
-export const LOKI_PUSH_MAX_BYTES = 384 * KiB;
+/**
+ * Of one stream, a push holds so much, and all of them so much a second, after so much at once: a second of it and two pushes,
+ * one of them at hand, are 1,536 KiB.
+ */
+export const LOKI_PUSH_MAX_BYTES = 256 * KiB;
 /** With so much, a push does not wait for more of its stream behind what goes elsewhere. */
 export const LOKI_PUSH_ENOUGH_BYTES = 64 * KiB;
-export const LOKI_PUSH_BYTES_PER_S = 960 * KiB;
-export const LOKI_PUSH_AHEAD_MS = 500;
+export const LOKI_PUSH_BYTES_PER_S = 704 * KiB;
+export const LOKI_PUSH_AHEAD_BYTES = 320 * KiB;
 /** Sets of labels of one sink; Loki's own limit is 5,000 for a tenant. One takes some hundred bytes. */
 export const LOKI_STREAMS_MAX = 2_000;
 export const LOKI_STREAM_BYTES = 1 * KiB;

@@ -28,6 +28,11 @@ export class Flow {
     this.#bytes += bytes;
   }
 
+  /** The process before this one spread it over so many; what it has left behind comes fast. */
+  goOn(parts: number): void {
+    if (Number.isNaN(this.#lookedMs)) this.parts = Math.max(this.parts, parts);
+  }
+
   /** Looks at what came since the last time; parts may be more or fewer then. `share`: the speed that is wanted at most, of the usual one. */
   look(nowMs: number, share: number, maxParts: number = LOKI_PARTS_MAX): number {
     if (Number.isNaN(this.#lookedMs)) this.#lookedMs = this.#windowMs = nowMs;

@@ -57,7 +57,7 @@ export class Placer {
     if (isOther) {
       file.numberOf(courseOf(choice, 1), offset);
       file.ownSince = offset;
-    }
+    } else file.flow.goOn(course.parts);
     const maxParts = this.#streams.isCrowded ? course.parts : choice === "own" ? LOKI_PARTS_MAX / 4 : LOKI_PARTS_MAX;
     const parts = file.flow.look(this.#clock.monotonicMs(), this.#streams.flowShare, maxParts);
     if (!isOther && parts === course.parts) return course;

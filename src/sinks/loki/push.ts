@@ -19,6 +19,7 @@ import type { Packer } from "./pack.ts";
 import { describeAnswer } from "./problem.ts";
 import { lineLimitOf, refusesMetadata, typeOfRefusal } from "./refusal.ts";
 import type { Streams } from "./streams.ts";
+import type { Turns } from "./turns.ts";
 import { pause } from "../wait.ts";
 
 const PATH = "/loki/api/v1/push";
@@ -38,6 +39,7 @@ export interface PushOptions {
   readonly packers: readonly Packer[];
   readonly mender: Mender;
   readonly pace: Pace;
+  readonly turns: Turns;
   readonly tenant: string | undefined;
   readonly log: Log;
   readonly clock: Clock;
@@ -105,11 +107,12 @@ export class PushDestination implements Destination {
     stored: Stored,
     signal: AbortSignal,
   ): Promise<Attempt> {
-    const { carrier, clock, pace, streams, tenant } = this.#o;
+    const { carrier, clock, pace, streams, tenant, turns } = this.#o;
     const { choice, headers } = packer;
-    const waitMs = streams.turnMs(choice.stream, choice.contentBytes, clock.monotonicMs());
+    const { stream, contentBytes } = choice;
+    const waitMs = turns.waitMs(stream, streams.flowShare, clock.monotonicMs());
     if (waitMs > 0) await pause(waitMs, signal);
-    await pace.wait(choice.contentBytes, signal);
+    await pace.wait(contentBytes, signal);
     const errorBody = new ErrorBody(ERROR_BODY_MAX_BYTES);
     let isTooLarge = false;
     const makeBody = async (): Promise<Body> => {
@@ -117,6 +120,7 @@ export class PushDestination implements Destination {
       isTooLarge = bytes === undefined;
       if (bytes === undefined) throw new Error("the push is too large");
       await exchange.leaving();
+      turns.left(stream, contentBytes, streams.flowShare, clock.monotonicMs());
       return { bytes };
     };
     const transfer = await carrier.send(

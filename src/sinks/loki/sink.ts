@@ -10,6 +10,7 @@ import { type Packer, SnappyPacker } from "./pack.ts";
 import { JsonPacker } from "./pack-json.ts";
 import { PushDestination } from "./push.ts";
 import { Streams } from "./streams.ts";
+import { Turns } from "./turns.ts";
 import { LokiWire } from "./wire.ts";
 
 export interface LokiSinkOptions extends ServerSinkOptions<LokiConfig> {
@@ -37,8 +38,9 @@ export function createLokiSink(options: LokiSinkOptions): ReplayingSink {
   });
   const mender = new Mender(streams, clock);
   const pace = new Pace(clock);
+  const turns = new Turns(clock.monotonicMs());
   return createServerSink(options, (carrier) => {
-    const parts = { name, wire, carrier, streams, packers, mender, pace, tenant, log, clock };
+    const parts = { name, wire, carrier, streams, packers, mender, pace, turns, tenant, log, clock };
     return { destination: new PushDestination(parts), compressors };
   });
 }

@@ -1,4 +1,4 @@
-import { LOKI_PUSH_AHEAD_MS, LOKI_PUSH_BYTES_PER_S, LOKI_STREAMS_MAX } from "../../core/loki-limits.ts";
+import { LOKI_STREAMS_MAX } from "../../core/loki-limits.ts";
 import type { Log } from "../../core/log.ts";
 import { Flow } from "./flow.ts";
 import { labelText, SERVICE_LABEL } from "./labels.ts";
@@ -18,8 +18,6 @@ export class Streams {
   readonly #streams: Stream[] = [];
   readonly #numbers: Map<string, number> = new Map();
   readonly #flows: Flow[] = [];
-  /** When the next push of each stream may go. */
-  readonly #nextMs: number[] = [];
   readonly #turnstiles: Turnstile[] = [];
   /** How fast a stream may be, of what is usual: less where the server said that it takes less. */
   flowShare = 1;
@@ -41,16 +39,6 @@ export class Streams {
   /** What goes to a stream and its parts. */
   flowOf(number: number): Flow {
     return (this.#flows[number] ??= new Flow());
-  }
-
-  /**
-   * How long a push has to wait so that its stream stays so slow that Loki takes it whole, also when the same is sent again and
-   * again because its answer never comes. Usually not at all: what is written for a stream is no faster.
-   */
-  turnMs(number: number, bytes: number, nowMs: number): number {
-    const nextMs = Math.max(this.#nextMs[number] ?? 0, nowMs - LOKI_PUSH_AHEAD_MS);
-    this.#nextMs[number] = nextMs + (bytes / (this.flowShare * LOKI_PUSH_BYTES_PER_S)) * 1_000;
-    return nextMs - nowMs;
   }
 
   /**

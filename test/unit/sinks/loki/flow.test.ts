@@ -74,6 +74,14 @@ describe("what comes fast", () => {
     );
   });
 
+  test("goes on over as many streams as before a restart, until it is slow", () => {
+    const writing = new Writing();
+    writing.file.flow.goOn(16);
+    expect(writing.run(4 * MiB, 8).parts).toEqual([16]);
+    writing.file.flow.goOn(64);
+    expect(writing.run(0.2 * MiB, 60).parts).toEqual([16, 4, 1]);
+  });
+
   test("goes to more streams where the server said that one takes less", () => {
     const writing = new Writing();
     writing.streams.flowShare = 0.25;
