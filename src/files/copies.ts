@@ -5,6 +5,7 @@ import { beginAlike, provenBytes } from "./comparison.ts";
 import { Dormant } from "./dormant.ts";
 import {
   type Content,
+  type Match,
   type Original,
   type Sibling,
   best,
@@ -149,7 +150,8 @@ export class Copies {
 
   /**
    * Goes on with the copy in the place of a content's own file. What an earlier process knew and this one has not found yet
-   * comes first where more of it is proven: an orphan of which nothing was read fits everywhere.
+   * comes first where more of it is proven: an orphan of which nothing was read fits everywhere. It also does where nothing was
+   * read of either and both were in one file, one after the other: siblings are judged in their order, and so are their copies.
    */
   #continue(family: Family, sibling: Sibling, entries: readonly Entry[]): Source | "held" | "later" | undefined {
     const { roster } = this.#o;
@@ -160,7 +162,7 @@ export class Copies {
     if (orphan !== undefined) {
       const homeless = this.#homeless(family, sibling.look, entries);
       const home = best(sibling, homeless, journaled);
-      if (home !== undefined && home.proven > orphan.proven) return this.#findHome(family, sibling, homeless);
+      if (home !== undefined && isBefore(home, orphan)) return this.#findHome(family, sibling, homeless);
     }
     const source = orphan?.one ?? family.members.find((member) => isLonger(sibling, member));
     if (source !== undefined) {
@@ -204,6 +206,12 @@ export class Copies {
     source.isAtCopy = true;
     return source;
   }
+}
+
+/** More is proven of what an earlier process knew, or as much and it is the earlier content of the orphan's own file. */
+function isBefore(home: Match<FileRecord>, { one, proven }: Match<Source>): boolean {
+  if (home.proven !== proven) return home.proven > proven;
+  return home.one.inode === one.record.inode && home.one.uid < one.record.uid;
 }
 
 /** What was put aside is a copy. */

@@ -636,6 +636,21 @@ test("copied and truncated while nobody looked, and once more during the first l
   expect(follower.saidCodes()).not.toContain("bytes_lost");
 });
 
+test("the same where nothing of either was read before: the older copy is that of the older content", async () => {
+  logs.appendToFile("app.log", "one", "two", "three");
+  follower = await Follower.prepare({ root: logs.root, inputs: [{ paths: [logs.at("app.log")] }], places });
+  await follower.catalogue.start();
+  await whileStartingAgain(
+    () => {
+      logs.copyTruncate("app.log");
+      logs.appendToFile("app.log", "four");
+    },
+    () => logs.copyTruncate("app.log"),
+  );
+  expect((await follower.catchUp()).toSorted()).toEqual(["four", "one", "three", "two"]);
+  expect(follower.saidCodes()).not.toContain("bytes_lost");
+});
+
 /** Stops; something happens; and something else as soon as the next run has opened app.log. */
 async function whileStartingAgain(beforehand: () => void, change: () => void): Promise<void> {
   await follower.stop();
