@@ -651,6 +651,17 @@ test("the same where nothing of either was read before: the older copy is that o
   expect(follower.saidCodes()).not.toContain("bytes_lost");
 });
 
+test("what was read behind the end that was known, and is copied and truncated before the next look, is not read again", async () => {
+  logs.writeFile("app.log", "");
+  await follow();
+  logs.appendToFile("app.log", "one", "two");
+  follower.readAll();
+  expect(follower.lines).toEqual(["one", "two"]);
+  logs.copyTruncate("app.log");
+  expect(await follower.catchUp()).toEqual(["one", "two"]);
+  expect(recordAt("app.log.1")).toBeDefined();
+});
+
 /** Stops; something happens; and something else as soon as the next run has opened app.log. */
 async function whileStartingAgain(beforehand: () => void, change: () => void): Promise<void> {
   await follower.stop();
