@@ -31,6 +31,8 @@ export interface SourceFile {
   fd: number;
   /** As last seen, in bytes. It shrinks only when the descriptor was moved to a copy; a shrunken file is `replaced`. */
   size: number;
+  /** How far it was read: beyond `size` where it has grown since it was looked at. */
+  readTo: number;
   mtimeMs: number;
   /** `clock.monotonicMs()` when it last grew or changed status. */
   quietSinceMs: number;

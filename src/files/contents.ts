@@ -37,7 +37,10 @@ export class Contents {
 
   /** Whether the open file, of this size now, has not shrunk and still has what was read of it. */
   isIntact(source: Source, sizeBytes: number): boolean {
-    return sizeBytes >= source.size && provenBytes(this.#o.places(source), source.fd, sizeBytes) >= 0;
+    return (
+      sizeBytes >= Math.max(source.size, source.readTo) &&
+      provenBytes(this.#o.places(source), source.fd, sizeBytes) >= 0
+    );
   }
 
   /**
@@ -47,6 +50,7 @@ export class Contents {
   replace(old: Source): Source | undefined {
     if (old.fd < 0 || old.status === "replaced") return undefined;
     const look = lookAtOpen(old.fd, old.path);
+    old.size = Math.max(old.size, old.readTo);
     this.#roster.noteSize(old);
     const next = this.#succeed(old, headOf(readFirst(old.fd), false), look, 0);
     this.orphan(old);

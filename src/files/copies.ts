@@ -208,9 +208,9 @@ export class Copies {
   }
 }
 
-/** More is proven of what an earlier process knew, or as much and it is the earlier content of the orphan's own file. */
+/** More is proven of what an earlier process knew, or nothing of either and it is the earlier content of the orphan's own file. */
 function isBefore(home: Match<FileRecord>, { one, proven }: Match<Source>): boolean {
-  if (home.proven !== proven) return home.proven > proven;
+  if (home.proven > 0 || proven > 0) return home.proven > proven;
   return home.one.inode === one.record.inode && home.one.uid < one.record.uid;
 }
 

@@ -87,7 +87,6 @@ export function readAt(
   }
   chunk.status = "ok";
   chunk.end = start - before + count;
-  // It has grown since it was looked at. If it is shorter at the next look, then it was truncated.
-  if (count > before) file.size = Math.max(file.size, offset - before + count);
+  if (count > before) file.readTo = Math.max(file.readTo, offset - before + count);
   return chunk;
 }

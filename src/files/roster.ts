@@ -148,6 +148,7 @@ export class Roster {
     source.id = look.id;
     source.isAtCopy = true;
     source.size = look.size;
+    source.readTo = 0;
     source.mtimeMs = look.mtimeMs;
     source.status = "rotated";
     this.#byId.set(look.id, source);

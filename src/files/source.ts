@@ -27,6 +27,7 @@ export class Source implements SourceFile {
   path: string;
   fd: number;
   size: number;
+  readTo = 0;
   mtimeMs: number;
   quietSinceMs: number;
   /** `Look.id` of the file that its descriptor leads to. */

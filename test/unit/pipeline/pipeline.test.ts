@@ -15,7 +15,7 @@ function makeFile(ordinal: number): SourceFile {
   const path = `/logs/${ordinal}.log`;
   const record = { uid: ordinal, path, key: "0".repeat(32), seenMtimeMs: 0 } as unknown as FileRecord;
   const facts = { input: 0, presentAtStart: true, startOffset: 0, predecessor: undefined, status: "live" } as const;
-  return { ordinal, record, ...facts, path, fd: -1, size: 10, mtimeMs: 0, quietSinceMs: 0 };
+  return { ordinal, record, ...facts, path, fd: -1, size: 10, readTo: 0, mtimeMs: 0, quietSinceMs: 0 };
 }
 
 /** A pipeline whose parts do what the test says. */

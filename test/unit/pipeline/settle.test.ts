@@ -21,6 +21,7 @@ function makeFile(size: number): SourceFile {
     path: "/logs/app.log",
     fd: -1,
     size,
+    readTo: 0,
     mtimeMs: 0,
     quietSinceMs: 0,
   };

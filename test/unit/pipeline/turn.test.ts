@@ -67,6 +67,7 @@ class Rig {
       path: this.path,
       fd: openSync(this.path, "r"),
       size: 0,
+      readTo: 0,
       mtimeMs: 0,
       quietSinceMs: 0,
     };
@@ -207,6 +208,17 @@ test("a re-read with the boundaries of the first reading gives the same events",
     }),
     { numRuns: 300 },
   );
+});
+
+test("a tail that has grown since the file was looked at is not ended, though what it has grown by was read", () => {
+  const rig = new Rig(1_000);
+  rig.append(Buffer.from("one "));
+  rig.write(Buffer.from("two "));
+  rig.read();
+  rig.endTail();
+  rig.append(Buffer.from("three\n"));
+  rig.close();
+  expect(rig.events.map(({ from, to }) => [from, to])).toEqual([[0, 14]]);
 });
 
 test("a boundary that does not fit the bytes does not stop the file", () => {
