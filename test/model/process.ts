@@ -16,7 +16,8 @@ const POLL_MS_AT_START = 2;
 const LOOK_STEP_MS = 0.2;
 /** What a step is to a process that is looked at from outside. */
 const STEP_MS = 3;
-const STARTING_LOOKS_MAX = 100_000;
+/** Counted in waits, not in time: on a machine that stands still nobody is late. */
+const START_MAX_MS = 20_000;
 /** Starts are half of what a case costs. */
 const ENV = { NODE_COMPILE_CACHE: "/tmp/pannier-model-compile-cache" };
 
@@ -90,15 +91,18 @@ export class PannierProcess implements Subject {
     this.#agent = agent;
     this.#gone = agent.exited;
     const hasSaid = (wanted: string): boolean => agent.logs.some(({ code }) => code === wanted);
-    for (let looks = 1; this.#agent === agent && !hasSaid("started"); looks++) {
-      if (looks === STARTING_LOOKS_MAX) throw new Error("pannier has not started");
+    for (let waitedMs = 0; this.#agent === agent && !hasSaid("started");) {
+      if (waitedMs >= START_MAX_MS) throw new Error("pannier has not started");
       // What it says last before its first look, which takes some milliseconds.
-      if (step === undefined || !hasSaid("admin_listening")) await sleep(POLL_MS_AT_START);
-      else {
-        step();
-        const nextAtMs = performance.now() + LOOK_STEP_MS;
-        while (performance.now() < nextAtMs) await nextTurn();
+      if (step === undefined || !hasSaid("admin_listening")) {
+        await sleep(POLL_MS_AT_START);
+        waitedMs += POLL_MS_AT_START;
+        continue;
       }
+      step();
+      const nextAtMs = performance.now() + LOOK_STEP_MS;
+      while (performance.now() < nextAtMs) await nextTurn();
+      waitedMs += LOOK_STEP_MS;
     }
   }
 

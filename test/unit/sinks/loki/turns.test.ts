@@ -10,17 +10,20 @@ const DESIRED_BYTES = 1_536 * KiB;
 const SMOOTHING = 0.4;
 const STREAM = 0;
 
-/** What Loki thinks of the speed of a stream: bytes a second, counted by the ingester and asked for by the distributor, each at its own moments. */
+/** Since when the ingester counts, each second anew; since when and how often the distributor asks it. */
+interface Moments {
+  readonly countMs: number;
+  readonly askMs: number;
+  readonly everyMs: number;
+}
+
+/** What Loki thinks of the speed of a stream: bytes a second, counted by the ingester and asked for by the distributor. */
 class Watcher {
   readonly #arrived: { readonly ms: number; readonly bytes: number }[] = [];
-  readonly #countMs: number;
-  readonly #askMs: number;
-  readonly #everyMs: number;
+  readonly #o: Moments;
 
-  constructor(countMs: number, askMs: number, everyMs: number) {
-    this.#countMs = countMs;
-    this.#askMs = askMs;
-    this.#everyMs = everyMs;
+  constructor(moments: Moments) {
+    this.#o = moments;
   }
 
   /** The speed with this push: more than is desired, and it is split. */
@@ -31,9 +34,10 @@ class Watcher {
   }
 
   #rateAt(ms: number): number {
+    const { countMs, askMs, everyMs } = this.#o;
     let rate: number | undefined;
-    for (let askedMs = this.#askMs; askedMs <= ms; askedMs += this.#everyMs) {
-      const endMs = Math.floor((askedMs - this.#countMs) / 1_000) * 1_000 + this.#countMs;
+    for (let askedMs = askMs; askedMs <= ms; askedMs += everyMs) {
+      const endMs = Math.floor((askedMs - countMs) / 1_000) * 1_000 + countMs;
       const second = this.#arrived.filter((push) => push.ms >= endMs - 1_000 && push.ms < endMs);
       const bytes = second.reduce((sum, push) => sum + push.bytes, 0);
       if (rate !== undefined) rate = SMOOTHING * bytes + (1 - SMOOTHING) * rate;
@@ -45,9 +49,11 @@ class Watcher {
 
 /** The fastest that Loki sees a stream at, of a sender that always has something to send and is killed now and then. */
 const sending = fc.record({
-  countMs: fc.integer({ min: 0, max: 999 }),
-  askMs: fc.integer({ min: 0, max: 999 }),
-  everyMs: fc.integer({ min: 800, max: 1_200 }),
+  moments: fc.record({
+    countMs: fc.integer({ min: 0, max: 999 }),
+    askMs: fc.integer({ min: 0, max: 999 }),
+    everyMs: fc.integer({ min: 800, max: 1_200 }),
+  }),
   pushes: fc.array(
     fc.record({
       bytes: fc.oneof(fc.constant(LOKI_PUSH_MAX_BYTES), fc.integer({ min: 1 * KiB, max: LOKI_PUSH_MAX_BYTES })),
@@ -62,8 +68,8 @@ const sending = fc.record({
 
 test("no stream is so fast that Loki splits it, from its first push on and over kills", () => {
   fc.assert(
-    fc.property(sending, ({ countMs, askMs, everyMs, pushes }) => {
-      const watcher = new Watcher(countMs, askMs, everyMs);
+    fc.property(sending, ({ moments, pushes }) => {
+      const watcher = new Watcher(moments);
       let nowMs = 10_000;
       let turns = new Turns(nowMs);
       for (const { bytes, answerMs, isKilled, restartMs } of pushes) {
