@@ -49,6 +49,8 @@ class Arrangement {
   readonly #before: readonly Source[];
   /** What was open before, or was opened because it was known. */
   #known: readonly Source[] = [];
+  /** It was looked whether those have other contents since the listing. */
+  #isNoticed = false;
   /** The newest file may have no name here any more. It is older than all that is opened now, and newer than the rest. */
   #nameless: Source | undefined;
   /** `Look.id` of the file with the base name, and whether it was known before this look. */
@@ -153,6 +155,8 @@ class Arrangement {
     const dormant = family.asleep(entry.look);
     if (dormant !== undefined && (dormant.record !== undefined || !copies.mayBelongTo(family))) return undefined;
     if (this.#isBlind) return undefined;
+    if (!this.#isNoticed) copies.notice(this.#known);
+    this.#isNoticed = true;
     const verdict = copies.judge(family, entry, this.#entries, this.#originals(entry, previous));
     if (verdict === "later") this.isComplete = false;
     if (typeof verdict !== "string") return verdict;

@@ -14,6 +14,7 @@ import {
   isSameFile,
   isYounger,
   journaled,
+  mayBeginAlike,
   proof,
 } from "./evidence.ts";
 import type { Entry, Family } from "./family.ts";
@@ -61,7 +62,15 @@ export class Copies {
     return this.#hasPostponed;
   }
 
-  /** `entry` is a sibling that nothing is known of; `entries` are all files of the family. */
+  /**
+   * Finds out which of these have another content by now. Once for all siblings that were listed before: what is not the
+   * beginning of a file then is no copy of what the file gets later.
+   */
+  notice(sources: readonly Source[]): void {
+    for (const { latest } of sources) if (latest.fd >= 0) this.#notice(latest);
+  }
+
+  /** `entry` is a sibling that nothing is known of; `entries` are all files of the family, whose `originals` were noticed since. */
   judge(family: Family, entry: Entry, entries: readonly Entry[], originals: readonly Original[]): Verdict {
     const opened = this.#o.openings.reach(entry.look);
     if (opened === undefined) return "later";
@@ -69,7 +78,8 @@ export class Copies {
     try {
       const sibling = { ...opened, heads: new Heads(opened.fd) };
       const all = [...originals, ...this.#journaled(opened.look)];
-      verdict = this.#compare(family, sibling, all) ?? this.#continue(family, sibling, entries) ?? "own";
+      const isAsListed = opened.look.size === entry.look.size && opened.look.mtimeNs === entry.look.mtimeNs;
+      verdict = this.#compare(family, sibling, all, isAsListed) ?? this.#continue(family, sibling, entries) ?? "own";
       return verdict;
     } finally {
       if (typeof verdict === "string") closeSync(opened.fd);
@@ -88,14 +98,21 @@ export class Copies {
 
   /**
    * Holds a sibling back that equals the start of a file. It may be the first to tell that a file was truncated, which then
-   * has another content to compare with; also while they are compared.
+   * has another content to compare with; also while they are compared. There may be thousands of files, so those that begin
+   * with another line are passed over without a look, unless the sibling has changed since they were looked at.
    */
-  #compare(family: Family, sibling: Sibling, originals: readonly Original[]): "held" | "later" | undefined {
+  #compare(
+    family: Family,
+    sibling: Sibling,
+    originals: readonly Original[],
+    isAsListed: boolean,
+  ): "held" | "later" | undefined {
     const { parking, contents } = this.#o.roster;
     for (const original of originals) {
       if (!isYounger(sibling.look, original)) continue;
       let { latest } = original.source;
       if (contents.orphans.has(latest)) continue;
+      if (isAsListed && !mayBeginAlike(sibling, latest.record, sibling.look.size)) continue;
       if (latest.isParked && !this.#mayHold(sibling, latest)) continue;
       if (!parking.reopen(latest) && latest.isParked) return "later";
       if (latest.fd >= 0) this.#notice(latest);
@@ -182,10 +199,13 @@ export class Copies {
   /** Contents that are in no open file and may be in this one. */
   #homeless(family: Family, look: Look, entries: readonly Entry[]): FileRecord[] {
     // Its own file may have come from elsewhere since it was copied, or before, and have any name here, or none.
+    const files = [...entries.map((entry) => entry.look), ...family.members.map((member) => member.record)];
+    // There may be thousands of records, of which hardly any has the inode of a file here.
+    const inodes = new Set(files.map((file) => file.inode));
     const isNear = (record: FileRecord): boolean =>
-      [record.lastPath, record.path].some((path) => isInFamily(path, family.base)) ||
-      entries.some((entry) => isSameFile(entry.look, record)) ||
-      family.members.some((member) => isSameFile(member.record, record));
+      isInFamily(record.lastPath, family.base) ||
+      isInFamily(record.path, family.base) ||
+      (inodes.has(record.inode) && files.some((file) => isSameFile(file, record)));
     return this.#o.roster.identity.homeless(look, isNear);
   }
 

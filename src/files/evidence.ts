@@ -144,7 +144,12 @@ export function isSameFile(a: FileFacts, b: FileFacts): boolean {
 }
 
 /** Of two copies the later one has more; a source that goes on with a copy goes on with the longest. */
-export function isLonger({ fd, look }: Opened, source: Source): boolean {
-  if (source.fd < 0 || look.size <= source.size) return false;
-  return source.isAtCopy && beginAlike(fd, source.fd, source.size);
+export function isLonger(sibling: Sibling, source: Source): boolean {
+  if (!source.isAtCopy || source.fd < 0 || sibling.look.size <= source.size) return false;
+  return mayBeginAlike(sibling, source.record, source.size) && beginAlike(sibling.fd, source.fd, source.size);
+}
+
+/** The first line does not tell the first bytes of a sibling from those of a content. Nothing is read to find that out. */
+export function mayBeginAlike({ heads }: Sibling, record: FileRecord, bytes: number): boolean {
+  return record.key === "" || bytes < record.headBytes || heads.has(record);
 }

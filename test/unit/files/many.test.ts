@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -130,4 +130,36 @@ test("a file without a descriptor that comes back just after it was given up for
   await follower.catalogue.sweep();
   expect(follower.file(name)).toBe(parked);
   expect(follower.events).not.toContain(`closed ${name}`);
+});
+
+/** Calls that read, by this process. */
+function readCalls(): number {
+  return Number(/^syscr: (\d+)$/m.exec(readFileSync("/proc/self/io", "latin1"))?.[1]);
+}
+
+test("what a start costs grows with the files, and not with the files times the copies and new ones among them", async () => {
+  const count = 400;
+  const options = { root: logs.root, inputs: [{ paths: [logs.at("app.log")] }], holdsBack: true };
+  const write = (from: number, to: number): void => {
+    for (let i = from; i < to; i++) {
+      logs.appendToFile("app.log", `${i}`, "again");
+      if (i % 2 === 0) logs.renameFile("app.log", `app.log.${i}`);
+      else {
+        copyFileSync(logs.at("app.log"), logs.at(`app.log.${i}`));
+        truncateSync(logs.at("app.log"));
+      }
+    }
+  };
+  write(0, count);
+  logs.appendToFile("app.log", `${count}`);
+  follower = await Follower.start(options);
+  expect(await follower.catchUp()).toHaveLength(2 * count + 1);
+  await follower.stop();
+  write(count, count + 60);
+  const before = readCalls();
+  follower = await Follower.start(options);
+  expect(readCalls() - before).toBeLessThan(5 * count);
+  const numbers = (await follower.catchUp()).filter((line) => line !== "again").map(Number);
+  const all = [...Array.from({ length: count + 60 }, (_, i) => i), count];
+  expect(numbers.toSorted((a, b) => a - b)).toEqual(all.toSorted((a, b) => a - b));
 });
