@@ -16,11 +16,14 @@ export const Tag = {
   nanos: 0x10,
 } as const;
 
-/** Bytes that a number ≥ 0 takes. */
+/** Bytes that a number from 0 to below 2^49 takes. */
 export function varintBytes(value: number): number {
-  let bytes = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++;
-  return bytes;
+  if (value < 2 ** 7) return 1;
+  if (value < 2 ** 14) return 2;
+  if (value < 2 ** 21) return 3;
+  if (value < 2 ** 28) return 4;
+  if (value < 2 ** 35) return 5;
+  return value < 2 ** 42 ? 6 : 7;
 }
 
 /** Writes a number ≥ 0 at out[at] and returns the offset behind it. */

@@ -55,8 +55,15 @@ export function compressBlock(source: DataView, length: number, out: Buffer, at:
       }
       let matched = p + 4;
       const back = p - candidate;
-      while (matched < limit && source.getInt32(matched, true) === source.getInt32(matched - back, true)) matched += 4;
-      while (matched < length && source.getUint8(matched) === source.getUint8(matched - back)) matched++;
+      let differing = 0;
+      while (matched < limit) {
+        differing = source.getInt32(matched, true) ^ source.getInt32(matched - back, true);
+        if (differing !== 0) break;
+        matched += 4;
+      }
+      // How many of the last four bytes are the same, without a loop whose end no processor can foresee.
+      if (differing !== 0) matched += (31 - Math.clz32(differing & -differing)) >> 3;
+      else while (matched < length && source.getUint8(matched) === source.getUint8(matched - back)) matched++;
       if (written + (p - next) + 3 + 3 * Math.ceil((matched - p) / COPY_MAX_BYTES) > end)
         return storeBlock(source, length, out, at);
       written = writeLiteral(source, next, p, out, written);
