@@ -39,9 +39,15 @@ export interface Content {
   readonly places: readonly Place[];
 }
 
-/** A content as the journal knows it. */
+/** A content as the journal knows it. Of most of the thousands that may be, the first line shows that they are others. */
 export function journaled(record: FileRecord): Content {
-  return { record, size: seenSize(record), places: knownPlaces(record) };
+  return {
+    record,
+    size: seenSize(record),
+    get places() {
+      return knownPlaces(record);
+    },
+  };
 }
 
 /**
@@ -50,13 +56,15 @@ export function journaled(record: FileRecord): Content {
  * sink has read yet proves nothing and can be doubled by nothing: it is in any younger file that is large enough, and begins
  * like it as far as that is known.
  */
-export function proof({ record, size, places }: Content, sibling: Sibling, held?: FileRecord): number {
+export function proof(content: Content, sibling: Sibling, held?: FileRecord): number {
+  const { record, size } = content;
   const { fd, look, heads } = sibling;
   const wasAlike = record === held || wasFoundAlike(record, look);
   if (!wasAlike && look.birthtimeIsReal && look.birthtimeMs < record.birthtimeMs) return -1;
   if (record.key === "") return (wasAlike ? size > 0 : isUnread(record) && look.size >= size) ? 0 : -1;
   if (wasAlike && look.size < record.headBytes) return Infinity;
   if (!heads.has(record)) return -1;
+  const { places } = content;
   const proven = provenBytes(places, fd, look.size);
   if (proven < 0) return -1;
   if (wasAlike) return Infinity;
