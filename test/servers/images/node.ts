@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync, realpathSync, symlinkSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { run } from "../command.ts";
 import { imported, RootFs } from "./rootfs.ts";
@@ -42,8 +42,15 @@ async function nodeFiles(): Promise<RootFs> {
 async function buildFiles(): Promise<RootFs> {
   const root = await nodeFiles();
   await root.addShell();
-  const npm = realpathSync(path.join((await run("npm", ["root", "-g"])).trim(), "npm"));
-  root.copy(npm, "/usr/local/lib/node_modules/npm");
+  root.copy(await findNpm(), "/usr/local/lib/node_modules/npm");
   symlinkSync("../lib/node_modules/npm/bin/npm-cli.js", root.inside("/usr/local/bin/npm"));
   return root;
+}
+
+/** Where npm is installed. It takes the place of the Node that it runs on for its own, and that can be a package of this project. */
+async function findNpm(): Promise<string> {
+  const global = path.join((await run("npm", ["root", "-g"])).trim(), "npm");
+  if (existsSync(global)) return realpathSync(global);
+  const program = (await run("sh", ["-c", "command -v npm"])).trim();
+  return path.dirname(path.dirname(realpathSync(program)));
 }
