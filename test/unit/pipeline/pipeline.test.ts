@@ -102,12 +102,11 @@ test("a turn that fails behind its first segment leaves every segment with its o
   const pipeline = makePipeline({ turn, markSent, deliver: (batch) => pipeline.leaving(batch) });
   pipeline.addFile(makeFile(1));
   pipeline.addFile(makeFile(2));
-  while (marks.length === 0) await sleep(1);
+  // How many batches they share is a matter of time.
+  while (!marks.some(({ file }) => file === 2)) await sleep(1);
   await pipeline.stop();
-  expect(marks).toEqual([
-    { file: 1, sink: "cursor of 1" },
-    { file: 2, sink: "cursor of 2" },
-  ]);
+  expect(marks[0].file).toBe(1);
+  for (const { file, sink } of marks) expect(sink).toBe(`cursor of ${file}`);
 });
 
 test("a commit that the journal had no room for goes with the next one that it takes", async () => {
